@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import (
     Pair,
     Positive,
@@ -60,12 +60,10 @@ class RandomRectangle(Strict):
     scale: Pair[ShareOfArea]
     ratio: Pair[Positive]
 
-    @model_validator(mode="after")
-    def _least_first(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         for key, limits in (("scale", self.scale), ("ratio", self.ratio)):
             if limits[0] > limits[1]:
-                raise key_error(key, f"should be [least, most], found {list(limits)}")
-        return self
+                yield key_error(key, f"should be [least, most], found {list(limits)}")
 
 
 class RandomResizedCrop(RandomRectangle):
@@ -118,8 +116,6 @@ class Mixing(Strict):
     end: ShareOrAll = 1.0
     remix: Remix | None = None
 
-    @model_validator(mode="after")
-    def _starts_before_it_ends(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         if self.start >= self.end:
-            raise key_error("start", f"must be less than end ({self.end}), found {self.start}")
-        return self
+            yield key_error("start", f"must be less than end ({self.end}), found {self.start}")

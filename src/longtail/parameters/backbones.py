@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import Label, MachinePath, Name, Text
 
 # The networks of this package, each with the number of pixels that the side of its images must be
@@ -76,22 +76,16 @@ class Backbone(Strict):
     weights: MachinePath | None = None
     recipe: dict[str, Any] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _options_are_of_the_architecture(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         for option in self.options.keys() & REFUSED_OPTIONS.keys():
-            raise key_error(f"options.{option}", REFUSED_OPTIONS[option])
-        return self
-
-    @model_validator(mode="after")
-    def _own_networks_have_no_options_or_hub_weights(self) -> Self:
+            yield key_error(f"options.{option}", REFUSED_OPTIONS[option])
         if self.architecture not in OWN_ARCHITECTURES:
-            return self
+            return
         if self.options:
-            raise key_error("options", f"'{self.architecture}' takes none; leave them out")
+            yield key_error("options", f"'{self.architecture}' takes none; leave them out")
         if self.pretrained and self.weights is None:
-            raise key_error(
+            yield key_error(
                 "pretrained",
                 f"there are no pretrained weights of '{self.architecture}' except in a file: name "
                 f"it with the key weights, or leave out pretrained",
             )
-        return self

@@ -10,15 +10,15 @@ import traceback
 from abc import abstractmethod
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from longtail.arrays import Float64Array
 from longtail.errors import ConfigurationError
 from longtail.parameters.canonical_loss import CanonicalLoss
 from longtail.parameters.messages import describe
-from longtail.parameters.strict import Strict, key_error, unknown
+from longtail.parameters.strict import Contradictions, Strict, key_error, unknown
 from longtail.parameters.types import Text
 
 # The group of entry points under which an installed package offers its losses.
@@ -55,14 +55,12 @@ class CustomLoss(Strict):
     type: Text
     parameters: dict[str, Any] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _parameters_fit(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         definition = _loss_class(self.type)
         try:
             definition.model_validate(self.parameters)
         except ValidationError as error:
-            raise key_error("parameters", f"of {self.type}: {describe(error)}") from None
-        return self
+            yield key_error("parameters", f"of {self.type}: {describe(error)}")
 
     @property
     def definition(self) -> LossDefinition:

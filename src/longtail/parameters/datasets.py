@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from longtail.parameters.sources import FolderSource, Source
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import (
     MAX_COUNT,
     Count,
@@ -67,15 +67,13 @@ class StratifiedHoldout(Strict):
     validation: Share
     minimum: Count = 1
 
-    @model_validator(mode="after")
-    def _leaves_some_to_train_on(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         if self.test + self.validation >= 1:
-            raise key_error(
+            yield key_error(
                 "validation",
                 f"test ({self.test:g}) and validation ({self.validation:g}) are shares of each "
                 f"class; together they must leave some of it to train on",
             )
-        return self
 
 
 Holdout = Annotated[
@@ -138,11 +136,9 @@ class ShotGroups(Strict):
     many: Count = 100
     few: Count = 20
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         if self.few > self.many:
-            raise key_error("few", f"must not exceed many ({self.many}), found {self.few}")
-        return self
+            yield key_error("few", f"must not exceed many ({self.many}), found {self.few}")
 
 
 Groups = Annotated[RankGroups | ShotGroups, Field(discriminator="kind")]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import Listed, Probability
 
 Strengths = Listed[Annotated[float, Field(ge=0, le=5)]]
@@ -37,17 +37,15 @@ class Experts(Strict):
     diversity: Annotated[float, Field(ge=0, le=10)] = 0.0
     reduction: Literal["mean", "sum"] = "mean"
 
-    @model_validator(mode="after")
-    def _a_strength_for_each_expert(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         noun = "expert" if self.count == 1 else "experts"
         for key in ("tau", "reversed_tau"):
             strengths = getattr(self, key)
             if strengths is not None and len(strengths) != self.count:
-                raise key_error(
+                yield key_error(
                     key,
                     f"needs a value for each of {self.count} {noun}, found {list(strengths)}",
                 )
-        return self
 
     @property
     def has_effect(self) -> bool:

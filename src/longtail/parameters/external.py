@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import model_validator
-
-from longtail.parameters.strict import Strict, key_error, unknown
+from longtail.parameters.strict import Contradictions, Strict, key_error, unknown
 from longtail.parameters.types import MachinePath
 
 # The formats of files, by how their names end.
@@ -30,20 +28,14 @@ class External(Strict):
     path: MachinePath
     values: Literal["logits", "probabilities"] = "logits"
 
-    @model_validator(mode="after")
-    def _format_is_known(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         if not self.path.lower().endswith(PREDICTION_SUFFIXES):
-            raise key_error(
+            yield key_error(
                 "path", f"must end in {' or '.join(PREDICTION_SUFFIXES)}, found '{self.path}'"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _placeholders_are_known(self) -> Self:
         for name in re.findall(r"\{([^{}]*)\}", self.path):
             if name not in PLACEHOLDERS:
-                raise key_error("path", unknown(name, PLACEHOLDERS, "placeholder"))
-        return self
+                yield key_error("path", unknown(name, PLACEHOLDERS, "placeholder"))
 
     @property
     def is_of_each_seed(self) -> bool:

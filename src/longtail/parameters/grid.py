@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pydantic import Field, model_validator
+from pydantic import Field
+from pydantic_core import PydanticCustomError
 
 from longtail.parameters.backbones import OWN_ARCHITECTURES, Backbone
 from longtail.parameters.datasets import TrainSet
 from longtail.parameters.families import Family
 from longtail.parameters.methods import Method
 from longtail.parameters.recipe import Compute, Recipe
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.trial_name import TrialName
 from longtail.parameters.types import Count, Label, Listed, Name, Seed, whole_share
 
@@ -38,12 +37,10 @@ class Grid(Strict):
     seeds: Listed[Seed] = Field(min_length=1)
     draw_per_seed: bool = False
 
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         for axis, values in self:
             if not isinstance(values, bool) and len(set(values)) < len(values):
-                raise key_error(axis, f"names a value twice: {list(values)}")
-        return self
+                yield key_error(axis, f"names a value twice: {list(values)}")
 
 
 class Trial(Strict):
@@ -58,19 +55,33 @@ class Trial(Strict):
     recipe: Recipe
     compute: Compute
 
-    @model_validator(mode="after")
-    def _network_fits_images(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         side = OWN_ARCHITECTURES.get(self.backbone.architecture, 1)
         if self.recipe.image_size % side:
-            raise key_error(
+            yield key_error(
                 "recipe.image_size",
                 f"must be a multiple of {side} for the architecture "
                 f"{self.backbone.architecture}, found {self.recipe.image_size}",
             )
-        return self
+        yield from self._parts_that_never_start()
+        if self.recipe.freeze == "backbone":
+            yield from self._contradictions_of_frozen_backbone()
+        if self.recipe.freeze != "none" and not self.backbone.pretrained:
+            yield self._frozen_at_random()
+        branch = self.method.contrastive
+        own = None if branch is None else branch.augmentation
+        views_differ = self.recipe.augments if own is None else own.has_effect
+        if branch is not None and not views_differ:
+            yield key_error(
+                "method.contrastive",
+                "learns from several views of each image, but all views would be the same. Set "
+                f"methods.{self.method.name}.contrastive.augmentation or, without it, "
+                "recipe.crop_padding or recipe.horizontal_flip",
+            )
+        if self.recipe.has_fixed_features:
+            yield from self._contradictions_of_cached_views()
 
-    @model_validator(mode="after")
-    def _deferred_parts_start_in_the_training(self) -> Self:
+    def _parts_that_never_start(self) -> Contradictions:
         method, stage = self.method, self.method.second_stage
         deferred = [
             ("deferred_weights", method.deferred_weights, self.recipe.epochs),
@@ -80,97 +91,64 @@ class Trial(Strict):
             deferred.append(("second_stage.sampling", stage.sampling, stage.epochs))
         for key, part, epochs in deferred:
             if part is not None and whole_share(part.start, epochs) >= epochs:
-                raise key_error(
+                yield key_error(
                     f"method.{key}.start",
                     f"is after the last of {epochs} epochs, found {part.start}. The last one "
                     f"starts at {(epochs - 1) / epochs:.6g}",
                 )
-        return self
 
-    @model_validator(mode="after")
-    def _experts_start_or_train_differently(self) -> Self:
-        experts, recipe = self.method.experts, self.recipe
-        if experts is None or experts.count == 1 or recipe.freeze != "backbone":
-            return self
-        if self.starts_at_class_means and not experts.differ:
-            raise key_error(
+    def _contradictions_of_frozen_backbone(self) -> Contradictions:
+        experts, stage = self.method.experts, self.method.second_stage
+        are_equal = experts is not None and experts.count > 1 and not experts.differ
+        if are_equal and self.starts_at_class_means:
+            yield key_error(
                 "recipe.cosine_start",
                 "class_means starts all experts with the same weights, and with the same loss on "
                 "the same features they would stay equal. Set it to random, or give the experts "
                 "different method.experts.tau",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _second_stage_fits_frozen_backbone(self) -> Self:
-        stage = self.method.second_stage
-        if stage is not None and stage.batch_norm == "updated" and self.recipe.has_fixed_features:
-            raise key_error(
+        is_fixed = self.recipe.has_fixed_features
+        if is_fixed and stage is not None and stage.batch_norm == "updated":
+            yield key_error(
                 "method.second_stage.batch_norm",
                 "is updated, but with recipe.freeze: backbone the features are computed once: set "
                 "it to kept, or recipe.freeze to none",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _contrastive_trains_features(self) -> Self:
-        if self.method.contrastive is not None and self.recipe.has_fixed_features:
-            raise key_error(
+        if is_fixed and self.method.contrastive is not None:
+            yield key_error(
                 "recipe.freeze",
                 "backbone leaves a contrastive branch nothing to train but itself. Set it to none "
                 "or a share of the layers, or method.contrastive to null",
             )
-        return self
 
-    @model_validator(mode="after")
-    def _frozen_network_is_pretrained(self) -> Self:
+    def _frozen_at_random(self) -> PydanticCustomError:
         backbone, freeze = self.backbone, self.recipe.freeze
-        if freeze == "none" or backbone.pretrained:
-            return self
         instead = f"Set backbones.{backbone.name}.pretrained to true"
         if backbone.architecture in OWN_ARCHITECTURES:
             instead = (
                 f"There are none to download of {backbone.architecture}: leave out the method or "
                 f"the backbone, give weights in a file (backbones.{backbone.name}.weights)"
             )
-        raise key_error(
+        return key_error(
             "recipe.freeze",
             f"is {freeze}, but the network would start from random weights. {instead}, or set "
             "recipe.freeze to none",
         )
 
-    @model_validator(mode="after")
-    def _contrastive_views_differ(self) -> Self:
-        branch = self.method.contrastive
-        own = None if branch is None else branch.augmentation
-        views_differ = self.recipe.augments if own is None else own.has_effect
-        if branch is not None and not views_differ:
-            raise key_error(
-                "method.contrastive",
-                "learns from several views of each image, but all views would be the same. Set "
-                f"methods.{self.method.name}.contrastive.augmentation or, without it, "
-                "recipe.crop_padding or recipe.horizontal_flip",
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _cached_views_differ(self) -> Self:
+    def _contradictions_of_cached_views(self) -> Contradictions:
         recipe, chosen = self.recipe, self.recipe.optional_augmentation
-        if not recipe.has_fixed_features:
-            return self
         if chosen and recipe.cached_views == 1:
-            raise key_error(
+            yield key_error(
                 f"recipe.{chosen[0]}",
                 "has no effect with recipe.freeze: backbone and one cached view, the image itself. "
                 f"Set recipe.cached_views to 2 or more, or recipe.{chosen[0]} to null",
             )
         if recipe.cached_views > 1 and not recipe.augments:
-            raise key_error(
+            yield key_error(
                 "recipe.cached_views",
                 f"is {recipe.cached_views}, but all views would be the same. Set "
                 "recipe.crop_padding or recipe.horizontal_flip, or recipe.cached_views to 1",
             )
-        return self
 
     @property
     def first_stage(self) -> Trial:

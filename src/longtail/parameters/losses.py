@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from longtail.parameters.custom_loss import CustomLoss
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import Probability, ShareOrNone
 
 
@@ -41,15 +41,13 @@ class WeightedSoftmax(Strict):
     convention: Literal["balanced", "min_ratio", "log"] = "balanced"
     exponent: Annotated[float, Field(gt=0, le=2)] = 1.0
 
-    @model_validator(mode="after")
-    def _exponent_is_used(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         if self.exponent != 1 and self.convention != "min_ratio":
-            raise key_error(
+            yield key_error(
                 "exponent",
                 f"belongs to the convention 'min_ratio'; '{self.convention}' has none, found "
                 f"{self.exponent}",
             )
-        return self
 
 
 class ClassBalanced(Strict):
@@ -143,11 +141,9 @@ class LabelAwareSmoothing(Strict):
     head: ShareOrNone = 0.4
     tail: ShareOrNone = 0.1
 
-    @model_validator(mode="after")
-    def _head_is_smoothed_more(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         if self.head < self.tail:
-            raise key_error("head", f"must be at least tail ({self.tail}), found {self.head}")
-        return self
+            yield key_error("head", f"must be at least tail ({self.tail}), found {self.head}")
 
 
 Loss = Annotated[

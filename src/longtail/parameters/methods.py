@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,7 +15,7 @@ from longtail.parameters.losses import Loss, Softmax
 from longtail.parameters.post_hoc import PostHoc, PostHocLogitAdjustment, TauNormalization
 from longtail.parameters.sampling import DeferredWeights, Sampling
 from longtail.parameters.second_stage import SecondStage
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import Label, Line, Name
 
 
@@ -79,95 +79,77 @@ class Method(Strict):
         """The name of the row in tables and figures, which marks external predictions."""
         return f"{self.label} (external)" if self.external else self.label
 
-    @model_validator(mode="after")
-    def _external_is_not_trained(self) -> Self:
-        if self.external is None:
-            return self
-        described = {"name", "label", "external", "family", "paper"}
-        plain = Method(name=self.name, label=self.label, loss=Softmax(name="softmax"))
-        for key in type(self).model_fields:
-            if key not in described and getattr(self, key) != getattr(plain, key):
-                raise key_error(
-                    key,
-                    "has no effect on external predictions, which are not trained. Leave it out",
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _second_stage_fits_classifier(self) -> Self:
-        stage, last = self.second_stage, self.last_stage.classifier
-        if stage is None:
-            return self
-        if stage.start == "trained" and last != self.classifier:
-            others = "Start at random, or leave" if "classifier" in stage.trains else "Leave"
-            raise key_error(
-                "second_stage.start",
-                "is trained, but the classifier of the second stage is another one than that of "
-                f"the first. {others} second_stage.classifier out",
-            )
-        if stage.start == "class_means" and last.kind != "cosine":
-            raise key_error(
-                "second_stage.start",
-                "class_means are the class vectors of a cosine classifier. Set "
-                "second_stage.classifier to {kind: cosine, scale: 30}, or start at random",
-            )
-        if stage.start == "class_means" and self.experts is not None and self.experts.count > 1:
-            raise key_error(
-                "second_stage.start",
-                "class_means would start experts with the same weights, or they have different "
-                "features. Start at random, or set experts to null",
-            )
-        if stage.adjusts and last.kind == "cosine":
-            raise key_error(
-                "second_stage.trains",
-                "class_scales and class_offsets become norms of the class vectors and biases, "
-                "which a cosine classifier does not have. Train the classifier, or use a linear "
-                "one",
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _post_hoc_fits_classifier(self) -> Self:
-        cosine = self.last_stage.classifier.kind == "cosine"
-        if isinstance(self.post_hoc, TauNormalization) and cosine:
-            raise key_error(
+    def _contradictions(self) -> Contradictions:
+        if self.external is not None:
+            yield from self._trained_keys()
+        if self.second_stage is not None:
+            yield from self._contradictions_of_stages(self.second_stage)
+        last = self.last_stage
+        if isinstance(self.post_hoc, TauNormalization) and last.classifier.kind == "cosine":
+            yield key_error(
                 "post_hoc",
                 "tau_normalization changes the norms of the class vectors, which a cosine "
                 "classifier does not use: it would do nothing. Use {kind: logit_adjustment}, "
                 "or the classifier {kind: linear}",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _post_hoc_fits_experts(self) -> Self:
         if isinstance(self.post_hoc, TauNormalization) and self.experts is not None:
-            raise key_error(
+            yield key_error(
                 "post_hoc",
                 "tau_normalization changes one last layer, but each of the experts has its own. "
                 "Use {kind: logit_adjustment}, or set experts to null",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _contrastive_has_one_network(self) -> Self:
         if self.contrastive is not None and self.experts is not None:
-            raise key_error(
+            yield key_error(
                 "contrastive",
                 "learns from the features of one network, but each of the experts has its own. "
                 "Set contrastive or experts to null",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _post_hoc_fits_sampling(self) -> Self:
-        sampled = self.last_stage.sampling is not None
-        if isinstance(self.post_hoc, PostHocLogitAdjustment) and sampled:
-            raise key_error(
+        if isinstance(self.post_hoc, PostHocLogitAdjustment) and last.sampling is not None:
+            yield key_error(
                 "post_hoc",
                 "logit_adjustment subtracts the class frequencies that a network has learnt, but "
                 "sampling has changed those. Set sampling or post_hoc to null",
             )
-        return self
+
+    def _trained_keys(self) -> Contradictions:
+        """The errors of keys of a training in a method whose predictions are external."""
+        described = {"name", "label", "external", "family", "paper"}
+        plain = Method(name=self.name, label=self.label, loss=Softmax(name="softmax"))
+        for key in type(self).model_fields:
+            if key not in described and getattr(self, key) != getattr(plain, key):
+                yield key_error(
+                    key,
+                    "has no effect on external predictions, which are not trained. Leave it out",
+                )
+
+    def _contradictions_of_stages(self, stage: SecondStage) -> Contradictions:
+        last = self.last_stage.classifier
+        if stage.start == "trained" and last != self.classifier:
+            others = "Start at random, or leave" if "classifier" in stage.trains else "Leave"
+            yield key_error(
+                "second_stage.start",
+                "is trained, but the classifier of the second stage is another one than that of "
+                f"the first. {others} second_stage.classifier out",
+            )
+        if stage.start == "class_means" and last.kind != "cosine":
+            yield key_error(
+                "second_stage.start",
+                "class_means are the class vectors of a cosine classifier. Set "
+                "second_stage.classifier to {kind: cosine, scale: 30}, or start at random",
+            )
+        if stage.start == "class_means" and self.experts is not None and self.experts.count > 1:
+            yield key_error(
+                "second_stage.start",
+                "class_means would start experts with the same weights, or they have different "
+                "features. Start at random, or set experts to null",
+            )
+        if stage.adjusts and last.kind == "cosine":
+            yield key_error(
+                "second_stage.trains",
+                "class_scales and class_offsets become norms of the class vectors and biases, "
+                "which a cosine classifier does not have. Train the classifier, or use a linear "
+                "one",
+            )
 
     @property
     def first_stage(self) -> Method:

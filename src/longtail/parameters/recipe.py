@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from longtail.parameters.augmentation import (
     Mixing,
@@ -12,7 +12,7 @@ from longtail.parameters.augmentation import (
     RandomErasing,
     RandomResizedCrop,
 )
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import (
     Cores,
     Epochs,
@@ -56,21 +56,17 @@ class StepSchedule(Strict):
 LearningRateSchedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
 
 
-def check_learning_rate_changes(
+def learning_rate_contradictions(
     epochs: int, warmup_epochs: int, schedule: LearningRateSchedule
-) -> None:
-    """Refuse a warm-up or milestones of the learning rate that do not end in the training.
-
-    Raises:
-        PydanticCustomError: naming the key.
-    """
+) -> Contradictions:
+    """The errors of a warm-up and milestones of the learning rate that do not end in time."""
     if warmup_epochs >= epochs:
-        raise key_error(
+        yield key_error(
             "warmup_epochs", f"must be less than epochs ({epochs}), found {warmup_epochs}"
         )
     milestones = schedule.milestones if isinstance(schedule, StepSchedule) else ()
     if milestones and milestones[-1] >= epochs:
-        raise key_error(
+        yield key_error(
             "schedule.milestones", f"must be less than epochs ({epochs}), found {list(milestones)}"
         )
 
@@ -189,81 +185,52 @@ class Recipe(Strict):
     adapters: Adapters | None = None
     whiten_features: bool = False
 
-    @model_validator(mode="after")
-    def _changes_of_the_learning_rate_are_in_the_training(self) -> Self:
-        check_learning_rate_changes(self.epochs, self.warmup_epochs, self.schedule)
-        return self
-
-    @model_validator(mode="after")
-    def _one_kind_of_crop(self) -> Self:
+    def _contradictions(self) -> Contradictions:
+        yield from learning_rate_contradictions(self.epochs, self.warmup_epochs, self.schedule)
         if self.random_resized_crop is not None and self.crop_padding:
-            raise key_error(
+            yield key_error(
                 "random_resized_crop",
                 "this and crop_padding are two kinds of crops: set crop_padding "
                 f"to 0 (it is {self.crop_padding}), or random_resized_crop to null",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _nesterov_has_momentum(self) -> Self:
         if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
-            raise key_error(
+            yield key_error(
                 "nesterov",
                 f"belongs to optimizer: sgd with a momentum above 0, found {self.optimizer} with "
                 f"{self.momentum}",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _cutout_leaves_something(self) -> Self:
         if self.cutout is not None and self.cutout > self.image_size:
-            raise key_error(
+            yield key_error(
                 "cutout",
                 f"must be at most image_size ({self.image_size}), found {self.cutout}",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _five_crops_cover_the_image(self) -> Self:
         size, enlarged = self.image_size, self.five_crop_size
         if enlarged is not None and not size < enlarged <= 2 * size:
-            raise key_error(
+            yield key_error(
                 "five_crop_size",
                 f"must be more than image_size ({size}), the size of the crops, and at most twice "
                 f"as much, so that they cover the image; found {enlarged}",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _cutmix_has_pixels(self) -> Self:
-        if self.mixing is None or self.mixing.kind == "mixup" or not self.has_fixed_features:
-            return self
-        raise key_error(
-            "mixing.kind",
-            "cutmix pastes parts of images, but with freeze: backbone a training sees features: "
-            "set the kind to mixup, which blends them, or freeze to a share of the layers",
-        )
-
-    @model_validator(mode="after")
-    def _adapters_are_in_a_frozen_backbone(self) -> Self:
+        if self.mixing is not None and self.mixing.kind == "cutmix" and self.has_fixed_features:
+            yield key_error(
+                "mixing.kind",
+                "cutmix pastes parts of images, but with freeze: backbone a training sees "
+                "features: set the kind to mixup, which blends them, or freeze to a share of the "
+                "layers",
+            )
         if self.adapters is not None and self.freeze != "backbone":
-            raise key_error(
+            yield key_error(
                 "adapters",
                 f"are trained in a frozen network, but freeze is {self.freeze}: set freeze to "
                 "backbone, or adapters to null",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _whitened_features_are_fixed(self) -> Self:
         if self.whiten_features and not self.has_fixed_features:
             reason = f"freeze is {self.freeze}" if self.adapters is None else "adapters change them"
-            raise key_error(
+            yield key_error(
                 "whiten_features",
                 f"needs features that the training does not change, but {reason}: set freeze to "
                 "backbone and adapters to null, or leave out the method or the backbone",
             )
-        return self
 
     @property
     def optional_augmentation(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -21,7 +21,7 @@ from longtail.parameters.predict import Predict
 from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.serving import Serving
 from longtail.parameters.statistics import Statistics
-from longtail.parameters.strict import Strict, key_error, unknown
+from longtail.parameters.strict import Contradictions, Strict, key_error, unknown
 from longtail.parameters.types import NAME_PATTERN, MachinePath, Name
 
 # The parameters whose entries have names, which the grid lists.
@@ -64,7 +64,7 @@ class Parameters(Strict):
         """Give data sets, backbones and methods their keys as names, and the grid its methods."""
         if not isinstance(values, dict):
             return values
-        if mistakes := [*_wrong_names(values), *_misspelt_names(values)]:
+        if mistakes := list(_wrong_names(values)):
             raise ValueError("\n".join(mistakes))
         named = dict(values)
         for registry in REGISTRIES:
@@ -80,61 +80,48 @@ class Parameters(Strict):
                 named["grid"] = {**grid, "methods": with_members(listed, methods)}
         return named
 
-    @model_validator(mode="after")
-    def _names_are_keys(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         for registry in REGISTRIES:
             for key, entry in getattr(self, registry).items():
                 if entry.name != key:
-                    raise key_error(
+                    yield key_error(
                         f"{registry}.{key}.name",
                         f"the name is the key, '{key}'; leave name out, found '{entry.name}'",
                     )
-        return self
-
-    @model_validator(mode="after")
-    def _labels_differ(self) -> Self:
-        """Rows of a table with the same label could not be told apart."""
-        for registry in REGISTRIES:
-            named: dict[str, str] = {}
-            for key in getattr(self.grid, registry):
-                entry = getattr(self, registry).get(key)
-                if entry is None:
-                    continue  # refused below
-                if (other := named.setdefault(entry.label, key)) != key:
-                    raise key_error(
-                        f"{registry}.{key}.label",
-                        f"'{entry.label}' is the label of {registry}.{other} too. Give each one "
-                        f"in the grid a label of its own",
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _recipe_layers_fit(self) -> Self:
-        """Check what backbones and methods change of the recipe, whether the grid has them or not.
-
-        What depends on other layers is checked in each trial.
-        """
+        yield from self._equal_labels()
+        # What backbones and methods change of the recipe, whether the grid has them or not. What
+        # depends on other layers is checked in each trial.
         recipe = self.recipe.model_dump()
         mistakes: list[str] = []
         for registry in ("backbones", "methods"):
             for key, entry in getattr(self, registry).items():
                 mistakes += _mistakes(merge(recipe, entry.recipe), f"{registry}.{key}.recipe")
         if mistakes:
-            raise ValueError("\n".join(mistakes))
-        return self
-
-    @model_validator(mode="after")
-    def _grid_names_exist(self) -> Self:
+            yield key_error("", "\n".join(mistakes))
         for axis in REGISTRIES:
             known = getattr(self, axis)
             for name in getattr(self.grid, axis):
                 if name not in known:
                     valid = [*known, *(FAMILIES if axis == "methods" else ())]
-                    raise key_error(f"grid.{axis}", unknown(name, valid, axis[:-1]))
+                    yield key_error(f"grid.{axis}", unknown(name, valid, axis[:-1]))
         named = self.predict.dataset
         if named is not None and named not in self.datasets:
-            raise key_error("predict.dataset", unknown(named, self.datasets, "dataset"))
-        return self
+            yield key_error("predict.dataset", unknown(named, self.datasets, "dataset"))
+
+    def _equal_labels(self) -> Contradictions:
+        """The errors of equal labels: rows of a table could not be told apart."""
+        for registry in REGISTRIES:
+            named: dict[str, str] = {}
+            for key in getattr(self.grid, registry):
+                entry = getattr(self, registry).get(key)
+                if entry is None:
+                    continue  # refused later
+                if (other := named.setdefault(entry.label, key)) != key:
+                    yield key_error(
+                        f"{registry}.{key}.label",
+                        f"'{entry.label}' is the label of {registry}.{other} too. Give each one "
+                        f"in the grid a label of its own",
+                    )
 
 
 def parse(config: Mapping[str, Any]) -> Parameters:
@@ -150,10 +137,16 @@ def parse(config: Mapping[str, Any]) -> Parameters:
 
 
 def _wrong_names(values: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each name that cannot be part of file names and namespaces."""
+    """A line for each name that cannot be part of file names and namespaces, or is misspelt.
+
+    An entry without a label, which every entry has, and of a similar name is misspelt.
+    """
     for registry in REGISTRIES:
         entries = values.get(registry)
-        for key in entries if isinstance(entries, dict) else ():
+        if not isinstance(entries, dict):
+            continue
+        labelled = [k for k, of in entries.items() if isinstance(of, dict) and "label" in of]
+        for key, entry in entries.items():
             if isinstance(key, str) and not re.fullmatch(NAME_PATTERN, key):
                 is_family = registry == "methods" and key in FAMILIES
                 yield f"{registry}.{key}: " + (
@@ -161,16 +154,6 @@ def _wrong_names(values: Mapping[str, Any]) -> Iterator[str]:
                     if is_family
                     else "a name has lower-case letters, digits and _, and no _ in front"
                 )
-
-
-def _misspelt_names(values: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each entry without a label, which every entry has, and of a similar name."""
-    for registry in REGISTRIES:
-        entries = values.get(registry)
-        if not isinstance(entries, dict):
-            continue
-        labelled = [k for k, of in entries.items() if isinstance(of, dict) and "label" in of]
-        for key, entry in entries.items():
             if not isinstance(entry, dict) or "label" in entry:
                 continue
             if near := get_close_matches(str(key), map(str, labelled), n=1):

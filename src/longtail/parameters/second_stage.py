@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from longtail.parameters.classifier import Classifier
 from longtail.parameters.losses import Loss, Softmax
@@ -12,10 +12,10 @@ from longtail.parameters.recipe import (
     CosineSchedule,
     LearningRateSchedule,
     Recipe,
-    check_learning_rate_changes,
+    learning_rate_contradictions,
 )
 from longtail.parameters.sampling import Sampling
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import EpochsOrZero, Listed, NonNegative, Positive, ShareOrAll
 
 
@@ -60,29 +60,23 @@ class SecondStage(Strict):
     warmup_epochs: EpochsOrZero = 0
     batch_norm: Literal["kept", "updated"] = "kept"
 
-    @model_validator(mode="after")
-    def _changes_of_the_learning_rate_are_in_the_stage(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         if self.epochs:
-            check_learning_rate_changes(self.epochs, self.warmup_epochs, self.schedule)
-        return self
-
-    @model_validator(mode="after")
-    def _starts_with_what_it_trains(self) -> Self:
+            yield from learning_rate_contradictions(self.epochs, self.warmup_epochs, self.schedule)
         if len(set(self.trains)) < len(self.trains):
-            raise key_error("trains", f"names a part twice: {list(self.trains)}")
+            yield key_error("trains", f"names a part twice: {list(self.trains)}")
         if "classifier" not in self.trains and self.start != "trained":
-            raise key_error(
+            yield key_error(
                 "start",
                 f"is {self.start}, but the new classifier would not be trained. Add classifier to "
                 "trains, or start from the trained one",
             )
         if self.classifier_rate != 1 and ("classifier" not in self.trains or not self.adjusts):
-            raise key_error(
+            yield key_error(
                 "classifier_rate",
                 "compares the learning rate of the classifier with that of class scales and "
                 f"offsets, but trains is {list(self.trains)}. Set learning_rate",
             )
-        return self
 
     @property
     def adjusts(self) -> bool:

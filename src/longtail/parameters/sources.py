@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from longtail.parameters.strict import Strict, key_error
+from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import Count, ImageSize, Listed, MachinePath, Probability, Text
 
 
@@ -71,11 +71,9 @@ class PhotographSource(Strict):
         """Whether images are the animals in photographs, not the photographs."""
         return self.boxes is not None or self.find_animals is not None
 
-    @model_validator(mode="after")
-    def _finds_animals_once(self) -> Self:
+    def _contradictions(self) -> Contradictions:
         if self.boxes is not None and self.find_animals is not None:
-            raise key_error("find_animals", "the animals are in boxes already: give one of the two")
-        return self
+            yield key_error("find_animals", "the animals are in boxes already: give one of the two")
 
 
 class FolderSource(PhotographSource):
@@ -159,41 +157,32 @@ class FolderSource(PhotographSource):
         """Whether it is read when and where images were taken."""
         return any((self.deployments, self.time_zone, self.group_by))
 
-    @model_validator(mode="after")
-    def _knows_species(self) -> Self:
+    def _contradictions(self) -> Contradictions:
+        yield from super()._contradictions()
         if self.box_species == "category" and self.boxes is None:
-            raise key_error("box_species", "category needs the boxes that have one: set boxes, too")
+            yield key_error("box_species", "category needs the boxes that have one: set boxes, too")
         if self.box_species == "category" and self.metadata is not None:
-            raise key_error(
+            yield key_error(
                 "box_species",
                 "metadata names the species, not the categories of boxes: leave one of them out",
             )
         if self.box_species == "category" and self.class_levels > 1:
-            raise key_error(
+            yield key_error(
                 "class_levels",
                 "the categories of boxes name the species, not folders: leave class_levels out",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _knows_deployments(self) -> Self:
         if self.group_by == "deployment" and self.deployments is None:
-            raise key_error("group_by", "deployment needs the table of traps: set deployments, too")
-        return self
-
-    @model_validator(mode="after")
-    def _names_classes_once(self) -> Self:
+            yield key_error("group_by", "deployment needs the table of traps: set deployments, too")
         if self.metadata is not None and self.class_levels > 1:
-            raise key_error(
+            yield key_error(
                 "class_levels", "metadata names the classes, not folders: leave class_levels out"
             )
         if self.metadata is not None and self.split_folders is not None:
-            raise key_error(
+            yield key_error(
                 "split_folders",
                 "metadata has the official splits in its column split, not folders: leave "
                 "split_folders out",
             )
-        return self
 
 
 Source = Annotated[DigitsSource | Cifar100Source | FolderSource, Field(discriminator="kind")]

@@ -12,6 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from longtail.parameters.layers import TAGS
 
+# The errors of values that do not fit each other.
+Contradictions = Iterator[PydanticCustomError]
+
 
 class Strict(BaseModel):
     """A frozen model that refuses unknown keys, values of another type, infinities and NaN."""
@@ -34,6 +37,16 @@ class Strict(BaseModel):
                     raise PydanticCustomError("unknown_key", "{message}", {"message": message})
         return values
 
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        for error in self._contradictions():
+            raise error
+        return self
+
+    def _contradictions(self) -> Contradictions:
+        """The errors of values that do not fit each other; the first one is raised."""
+        yield from ()
+
     @classmethod
     def _kind_of(cls, values: dict[str, Any]) -> str:
         """What says which member of a union this model is, such as " with kind: cosine"."""
@@ -45,7 +58,7 @@ class Strict(BaseModel):
 
 
 def key_error(key: str, message: str) -> PydanticCustomError:
-    """The error of one key of a model, for validators that see the whole model."""
+    """The error of one key of a model, which may depend on its other keys."""
     return PydanticCustomError("key_error", "{message}", {"key": key, "message": message})
 
 
