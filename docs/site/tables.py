@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+import pandera.pandas as pa
 import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from longtail.schemas import user_tables
-from longtail.schemas.markdown import as_markdown
+from longtail.schemas.columns import TextOrEmpty
+from longtail.schemas.validation import type_in_words
 
 CATALOG = Path(__file__).parents[2] / "conf/base/catalog"
 INTRODUCTION = """# All tables
@@ -37,3 +39,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     content += f"\n## A table of your images\n\n{as_markdown(user_tables.METADATA)}"
     files.append(File.generated(config, "reference/tables.md", content=content))
     return files
+
+
+def as_markdown(schema: pa.DataFrameSchema) -> str:
+    """Write a table of columns: name, type, whether cells may be empty, meaning, valid values."""
+    lines = ["| column | type | may be empty | meaning |", "| --- | --- | --- | --- |"]
+    for name, column in schema.columns.items():
+        shown = column.title or name
+        empty = column.nullable or isinstance(column.dtype, TextOrEmpty)
+        of_type = type_in_words(column)
+        valid = [str(check.error) for check in column.checks if check.error != of_type]
+        meaning = "; ".join([str(column.description), *valid])
+        if not column.required:
+            meaning += "; the column may be missing"
+        cells = [f"`{shown}`", of_type.removeprefix("a "), "yes" if empty else "no", meaning]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

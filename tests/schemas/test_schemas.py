@@ -11,6 +11,7 @@ import pytest
 import yaml
 from kedro.io.core import generate_timestamp
 
+from docs.site.tables import as_markdown
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError
 from longtail.schemas import (
@@ -22,7 +23,6 @@ from longtail.schemas import (
     results,
     user_tables,
 )
-from longtail.schemas.markdown import as_markdown
 from longtail.schemas.validation import validate
 from longtail.sources.images import index_of
 from longtail.storage.files import write_checksum
