@@ -11,7 +11,15 @@ import numpy as np
 from PIL import Image
 
 from longtail.arrays import UInt8Array
-from longtail.parameters import FolderSource
+from longtail.parameters import (
+    Dataset,
+    FolderSource,
+    Imbalance,
+    OfficialTestHoldout,
+    RankGroups,
+    StepProfile,
+    UnknownClasses,
+)
 from longtail.sources.confirmed_photographs import ConfirmedStore
 from longtail.sources.decoding.decode import (
     DEFAULT_LIMITS,
@@ -22,7 +30,6 @@ from longtail.sources.decoding.decode import (
 from longtail.sources.files import ImageFileRef
 from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
-from longtail.sources.selection import FolderRequirements
 from longtail.sources.time_and_place import CaptureReader
 
 
@@ -78,6 +85,26 @@ def source(path: Path | None, **changes: Any) -> FolderSource:
     return FolderSource(kind="folder", path=text, **{"image_size": 24, **changes})
 
 
+class AnyDataset(Dataset):
+    """A data set that may have fewer classes, images and groups than one that is trained on."""
+
+    classes: int
+    images: int
+    groups_of_class: int
+
+    @property
+    def fewest_classes(self) -> int:
+        return self.classes
+
+    @property
+    def smallest_class(self) -> int:
+        return self.images
+
+    @property
+    def fewest_groups(self) -> int:
+        return self.groups_of_class
+
+
 def read(
     path: Path,
     decoded: Path,
@@ -90,11 +117,23 @@ def read(
     **changes: Any,
 ) -> Images:
     given = source(path, **changes)
-    drops_small = given.small_classes == "drop"
-    requirements = FolderRequirements(
-        "moths", fewest, smallest, fewest_groups, drops_small, frozenset(unknown)
+    dataset = AnyDataset(
+        name="moths",
+        label="Moths",
+        source=given,
+        imbalance=Imbalance(
+            holdout=OfficialTestHoldout(kind="official_test"),
+            profile=StepProfile(kind="step", imbalance_factor=2.0),
+            class_order="index",
+            groups=RankGroups(kind="thirds"),
+            seed=0,
+        ),
+        unknown=UnknownClasses(classes=unknown) if unknown else None,
+        classes=fewest,
+        images=smallest,
+        groups_of_class=fewest_groups,
     )
-    return read_folder(given, requirements, decoded, confirmed, 0.1, read_captures)
+    return read_folder(dataset, given, decoded, confirmed, 0.1, read_captures)
 
 
 def groups(images: Images) -> list[list[str]]:

@@ -18,7 +18,7 @@ from longtail.sources.decoding import difference_hash
 from longtail.sources.decoding.difference_hash import BITS, image_hash, nearest_earlier_rows
 from longtail.sources.duplicates import near_duplicates
 from longtail.sources.duplicates.aligned_correlation import SAME, GreyPyramid, detail_correlations
-from longtail.sources.duplicates.image_groups import Grouping, group_images
+from longtail.sources.duplicates.image_groups import group_images
 from longtail.sources.duplicates.near_duplicates import ENOUGH, Comparer, _groups
 from longtail.sources.files import ImageFileRef
 from longtail.sources.labels.metadata import Entry
@@ -178,7 +178,7 @@ def test_hundreds_of_pictures_that_are_all_alike_need_few_comparisons() -> None:
     records = [_record(number) for number in range(300)]
     entries = [_entry(number) for number in range(300)]
     comparer = Comparer(lambda _: None, lambda _: pixels)
-    found, _, _ = group_images(entries, records, Grouping(None, 0, "key"), comparer)
+    found, _, _ = group_images(entries, records, source(None, near_duplicates=0), "key", comparer)
     assert set(found) == {0}
     assert len(comparer.known) < 300 * ENOUGH  # of 44,850 pairs
 

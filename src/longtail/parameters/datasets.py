@@ -245,6 +245,12 @@ class Dataset(Strict):
         return FEWEST_KNOWN_CLASSES + (unknown if isinstance(unknown, int) else len(unknown))
 
     @property
+    def named_unknown(self) -> tuple[str, ...]:
+        """The classes that are held out as unknown, by name; none if they are drawn."""
+        classes = self.unknown.classes if self.unknown else ()
+        return classes if isinstance(classes, tuple) else ()
+
+    @property
     def fewest_groups(self) -> int:
         """The fewest groups of alike images of a species: one for each side of a split."""
         divided = isinstance(self.imbalance.holdout, PerClassHoldout | StratifiedHoldout)

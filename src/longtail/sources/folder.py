@@ -15,13 +15,12 @@ import pandas as pd
 from longtail.errors import DataError
 from longtail.imbalance.subsets import CONFIRMED
 from longtail.nomenclature.scientific_names import canonical_name, plain_name
-from longtail.parameters import FolderSource
+from longtail.parameters import Dataset, FolderSource
 from longtail.parameters.datasets import FEWEST_KNOWN_CLASSES
 from longtail.sources.boxes.cut_entries import cut_entries
 from longtail.sources.cache.image_cache import PixelCache
 from longtail.sources.confirmed_photographs import ConfirmedStore, read_confirmed
 from longtail.sources.decoding.decode import DecodeLimits
-from longtail.sources.duplicates.image_groups import Grouping
 from longtail.sources.duplicates.near_duplicates import Comparer
 from longtail.sources.images import Images, Rejected, index_of, rejected_table
 from longtail.sources.labels.class_folders import (
@@ -37,7 +36,7 @@ from longtail.sources.listing import (
     describe_ignored,
     list_images,
 )
-from longtail.sources.selection import FolderRequirements, Selection, select
+from longtail.sources.selection import Selection, select
 from longtail.sources.time_and_place import CaptureReader, with_visits
 from longtail.storage.spreadsheet import write_csv
 from longtail.wording import counted, first_names, is_or_are
@@ -46,8 +45,8 @@ log = logging.getLogger(__name__)
 
 
 def read_folder(
+    dataset: Dataset,
     source: FolderSource,
-    requirements: FolderRequirements,
     decoded: Path,
     confirmed: ConfirmedStore | None = None,
     box_margin: float = 0,
@@ -64,24 +63,25 @@ def read_folder(
     Raises:
         DataError: if nothing is there, or too few classes can be used.
     """
-    dataset, key, fewest_classes = requirements.dataset, requirements.key, requirements.min_classes
+    name, key = dataset.name, f"datasets.{dataset.name}.source"
     assert source.path is not None  # checked by `sources.check_source`
     listing = list_images(source.path, f"{key}.path", own=decoded)
     entries, rejected = _entries_of(listing, source, key)
-    _log_listing(listing, dataset, len(listing.files) - len(entries), source.metadata)
+    _log_listing(listing, name, len(listing.files) - len(entries), source.metadata)
     if source.cuts_animals:
         entries, without_animal = cut_entries(entries, source, box_margin, key)
         rejected += without_animal
     if source.class_names is not None:
         entries = with_class_names(entries, source.class_names, f"{key}.class_names")
-    entries, left_out = without_unsorted(entries, source.unsorted, requirements.unknown, key)
+    entries, left_out = without_unsorted(entries, source.unsorted, dataset.named_unknown, key)
     rejected += left_out
     species = sorted({entry.species for entry in entries})
     _refuse_equivalent_names(species, key)
     _warn_of_near_names(species, key)
-    if len(species) < fewest_classes:
-        why = f". {_reasons(rejected)}" if rejected else ""
-        raise DataError(f"{key}: {_too_few(species, fewest_classes, source.path, dataset)}{why}")
+    _require_classes(
+        *(species, dataset.fewest_classes, source.path, name),
+        why=f". {_reasons(rejected)}" if rejected else "",
+    )
     if source.corrections is not None:
         assert confirmed is not None  # the ingest stage has it
         added, refused = read_confirmed(
@@ -89,30 +89,28 @@ def read_folder(
         )
         # After the others, whose numbers stay what they were.
         entries, rejected = [*entries, *added], [*rejected, *refused]
-    grouping = Grouping(source.group_pattern, source.near_duplicates, key)
     title = f"Reading {source.path}"
     files = [entry.file for entry in entries]
     captures = read_captures(entries) if read_captures else pd.DataFrame(index=range(len(entries)))
     entries = with_visits(entries, captures, source.group_by, key)
     limits = DecodeLimits(source.max_pixels, source.truncated == "keep")
-    opened = PixelCache.opened(decoded, dataset, source.path, source.image_size, limits)
+    opened = PixelCache.opened(decoded, name, source.path, source.image_size, limits)
     with opened as cache:
         records = cache.decode(files, title)
         stored_correlations = cache.correlations()
         comparer = Comparer(cache.restore, cache.pixels, dict(stored_correlations))
         with _rejections_explained(rejected, cache.folder):
-            selection = select(entries, records, requirements, grouping, comparer, rejected)
+            selection = select(entries, records, dataset, source, comparer, rejected)
             cache.record_correlations(dict(comparer.known.items() - stored_correlations.items()))
             class_names = sorted({entry.species for entry in selection.entries})
-            if len(class_names) < fewest_classes:
-                raise DataError(
-                    f"{key}: {_too_few(class_names, fewest_classes, source.path, dataset)}"
-                )
+            _require_classes(class_names, dataset.fewest_classes, source.path, name)
         stored = cache.array_of([entry.file for entry in selection.entries], title)
     for note in selection.notes:
-        log.info("%s: %s", dataset, note)
+        log.info("%s: %s", name, note)
     if source.corrections is not None:
-        _log_confirmed(selection, dataset)
+        joined = sum(entry.split == CONFIRMED for entry in selection.entries)
+        words = counted(joined, "confirmed photograph joins", "confirmed photographs join")
+        log.info("%s: %s the data set", name, words)
     index = _index_of(selection, class_names).assign(
         sha256=[record.sha256.hex() for record in selection.records]
     )
@@ -120,7 +118,7 @@ def read_folder(
     index[captures.columns] = of_images.set_index(index.index)
     if limits.keep_truncated:
         index["truncated"] = [record.truncated for record in selection.records]
-        log.info("%s: %s kept", dataset, counted(int(index["truncated"].sum()), "truncated JPEG"))
+        log.info("%s: %s kept", name, counted(int(index["truncated"].sum()), "truncated JPEG"))
     return Images(stored.pixels(), index, rejected_table(rejected), stored.sha256)
 
 
@@ -133,12 +131,6 @@ def _entries_of(
     if source.box_species == "category":
         return entries_without_species(listing, source, key)
     return entries_by_folder(listing, source, key)
-
-
-def _log_confirmed(selection: Selection, dataset: str) -> None:
-    joined = sum(entry.split == CONFIRMED for entry in selection.entries)
-    words = counted(joined, "confirmed photograph joins", "confirmed photographs join")
-    log.info("%s: %s the data set", dataset, words)
 
 
 def _index_of(selection: Selection, class_names: Sequence[str]) -> pd.DataFrame:
@@ -160,10 +152,8 @@ def read_labelled_files(
     Raises:
         DataError: if there are fewer than three classes, or a class has no usable image.
     """
-    key = f"datasets.{dataset}.source.path"
     class_names = sorted({entry.species for entry in entries})
-    if len(class_names) < FEWEST_KNOWN_CLASSES:
-        raise DataError(f"{key}: {_too_few(class_names, FEWEST_KNOWN_CLASSES, path, dataset)}")
+    _require_classes(class_names, FEWEST_KNOWN_CLASSES, path, dataset)
     title = f"Reading {path}"
     with PixelCache.opened(decoded, dataset, path, image_size) as cache:
         records = cache.decode([entry.file for entry in entries], title)
@@ -171,9 +161,9 @@ def read_labelled_files(
         with _rejections_explained(selection.rejected, cache.folder):
             selection.reject(record.reason for record in records)
             if empty := sorted(set(class_names) - {entry.species for entry in selection.entries}):
+                have = counted(len(empty), "class has", "classes have")
                 raise DataError(
-                    f"{key}: {counted(len(empty), 'class has', 'classes have')} no usable image, "
-                    f"such as '{empty[0]}'"
+                    f"datasets.{dataset}.source: {have} no usable image, such as '{empty[0]}'"
                 )
         stored = cache.array_of([entry.file for entry in selection.entries], title)
     index = _index_of(selection, class_names)
@@ -232,17 +222,21 @@ def _warn_of_near_names(class_names: Sequence[str], key: str) -> None:
         )
 
 
-def _too_few(class_names: Sequence[str], fewest: int, path: str, dataset: str) -> str:
+def _require_classes(
+    class_names: Sequence[str], fewest: int, path: str, dataset: str, *, why: str = ""
+) -> None:
+    if len(class_names) >= fewest:
+        return
     unknown, unknowns, more = fewest - FEWEST_KNOWN_CLASSES, "", "Add"
     if unknown > 0:
         key = f"datasets.{dataset}.unknown.classes"
         unknowns, more = f", and {unknown:,} that {key} holds out", f"Lower {key}, or add"
     named = ", ".join(first_names([f"'{name}'" for name in class_names]))
     what = f"only {counted(len(class_names), 'class', 'classes')}, {named}"
-    return (
-        f"'{path}' has {what if class_names else 'no usable image'}; at least {fewest} classes are "
-        f"needed, one each for head, middle and tail{unknowns}. {more} a folder for each missing "
-        f"class, or images to those that have too few"
+    raise DataError(
+        f"datasets.{dataset}.source: '{path}' has {what if class_names else 'no usable image'}; at "
+        f"least {fewest} classes are needed, one each for head, middle and tail{unknowns}. {more} "
+        f"a folder for each missing class, or images to those that have too few{why}"
     )
 
 

@@ -14,7 +14,6 @@ from longtail.sources.folder import read_folder
 from longtail.sources.images import Images
 from longtail.sources.labels.metadata import find_table
 from longtail.sources.listing import find_roots
-from longtail.sources.selection import FolderRequirements
 from longtail.sources.time_and_place import CaptureReader
 
 
@@ -69,14 +68,4 @@ def read_source(
         return read_digits(source.image_size)
     if isinstance(source, Cifar100Source):
         return read_cifar100(source, name, downloads, decoded)
-    named = dataset.unknown.classes if dataset.unknown else ()
-    unknown = named if isinstance(named, tuple) else ()
-    requirements = FolderRequirements(
-        name,
-        dataset.fewest_classes,
-        dataset.smallest_class,
-        dataset.fewest_groups,
-        source.small_classes == "drop",
-        frozenset(unknown),
-    )
-    return read_folder(source, requirements, decoded, confirmed, box_margin, read_captures)
+    return read_folder(dataset, source, decoded, confirmed, box_margin, read_captures)

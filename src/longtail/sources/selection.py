@@ -11,39 +11,14 @@ import numpy as np
 from longtail.arrays import Int64Array
 from longtail.errors import DataError
 from longtail.imbalance.subsets import CONFIRMED
+from longtail.parameters import Dataset, FolderSource
 from longtail.sources.cache.journal import FileRecord
-from longtail.sources.duplicates.image_groups import Grouping, first_positions, group_images
+from longtail.sources.duplicates.image_groups import first_positions, group_images
 from longtail.sources.duplicates.near_duplicates import Comparer
 from longtail.sources.files import ImageFileRef
 from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
 from longtail.wording import counted, first_names, is_or_are
-
-
-@dataclass(frozen=True)
-class FolderRequirements:
-    """What the images of a data set must have to be used.
-
-    Attributes:
-        dataset: its name in the parameters.
-        min_classes: the smallest number of classes.
-        min_images: the smallest number of usable images of a class.
-        min_groups: the smallest number of groups of them.
-        drop_small: whether smaller classes are left out; otherwise they are an error.
-        unknown: classes that are held out as unknown: they need no training images.
-    """
-
-    dataset: str
-    min_classes: int
-    min_images: int
-    min_groups: int
-    drop_small: bool
-    unknown: frozenset[str] = frozenset()
-
-    @property
-    def key(self) -> str:
-        """The parameters of the source, for messages."""
-        return f"datasets.{self.dataset}.source"
 
 
 @dataclass
@@ -85,8 +60,8 @@ class Selection:
 def select(
     entries: Sequence[Entry],
     records: Sequence[FileRecord],
-    requirements: FolderRequirements,
-    grouping: Grouping,
+    dataset: Dataset,
+    source: FolderSource,
     comparer: Comparer,
     rejected: list[Rejected],
 ) -> Selection:
@@ -98,7 +73,7 @@ def select(
     with too few images. What is rejected is added to ``rejected``, also if an error is raised.
 
     Raises:
-        DataError: if the pattern of the grouping matches no file, or a species is too small and
+        DataError: if the pattern of the groups matches no file, or a species is too small and
             that is an error.
     """
     selection = Selection(list(entries), list(records), rejected=rejected)
@@ -107,9 +82,9 @@ def select(
     selection.reject(_known_already(selection))
     selection.reject(_conflicting_labels(selection))
     if selection.entries:
-        selection.notes += _group(selection, grouping, comparer)
+        selection.notes += _group(selection, source, f"datasets.{dataset.name}.source", comparer)
         selection.reject(_duplicates_of_held_out_images(selection))
-        selection.reject(_small_classes(selection, all_species, requirements))
+        selection.reject(_small_classes(selection, all_species, dataset, source))
         selection.notes += _notes_on_groups(selection)
     selection.rejected.sort()
     return selection
@@ -134,19 +109,20 @@ def _known_already(selection: Selection) -> list[str | None]:
     return [reason(entry, record) for entry, record in pairs]
 
 
-def _group(selection: Selection, grouping: Grouping, comparer: Comparer) -> list[str]:
+def _group(selection: Selection, source: FolderSource, key: str, comparer: Comparer) -> list[str]:
     """Group images, such that confirmed photographs change no group of the others.
 
     Returns:
         Notes for the log.
     """
-    groups, pairs, notes = group_images(selection.entries, selection.records, grouping, comparer)
+    groups, pairs, notes = group_images(selection.entries, selection.records, source, key, comparer)
     others = [place for place, entry in enumerate(selection.entries) if entry.split != CONFIRMED]
     if others and len(others) < len(groups):
         alone, _, _ = group_images(
             [selection.entries[place] for place in others],
             [selection.records[place] for place in others],
-            grouping,
+            source,
+            key,
             comparer,
         )
         joined: dict[int, set[int]] = defaultdict(set)
@@ -160,7 +136,7 @@ def _group(selection: Selection, grouping: Grouping, comparer: Comparer) -> list
         ]
         if any(reasons):
             selection.reject(reasons)
-            return _group(selection, grouping, comparer)
+            return _group(selection, source, key, comparer)
     files = [entry.file for entry in selection.entries]
     selection.groups = groups
     selection.near_duplicates = [(files[one], files[other]) for one, other in pairs.tolist()]
@@ -224,7 +200,7 @@ def _duplicates_of_held_out_images(selection: Selection) -> list[str | None]:
 
 
 def _small_classes(
-    selection: Selection, species: Sequence[str], requirements: FolderRequirements
+    selection: Selection, species: Sequence[str], dataset: Dataset, source: FolderSource
 ) -> list[str | None]:
     """Reject images of species with too few images, or too few groups of them.
 
@@ -242,24 +218,24 @@ def _small_classes(
         groups[entry.species].add(group)
         by_split[entry.split or "train"][entry.species].add(group)
     official = {split for split in by_split if split != "train"}
-    to_divide = max(requirements.min_groups - len(official), 1)
+    to_divide = max(dataset.fewest_groups - len(official), 1)
     reasons, sizes = {}, {}
     for name, count in images.items():
         different = len(groups[name])
         in_groups = f" in {counted(different, 'group')}" if different < count else ""
         sizes[name] = f"{count}{in_groups}"
-        if count < requirements.min_images:
+        if count < dataset.smallest_class:
             reasons[name] = (
                 f"its species has {counted(count, 'usable image')}, "
-                f"{requirements.min_images} are needed"
+                f"{dataset.smallest_class} are needed"
             )
-        elif different < requirements.min_groups:
+        elif different < dataset.fewest_groups:
             reasons[name] = (
                 f"the {count} images of its species are {counted(different, 'group')} that no "
-                f"split divides, {requirements.min_groups} are needed"
+                f"split divides, {dataset.fewest_groups} are needed"
             )
-        elif name in requirements.unknown:
-            continue
+        elif name in dataset.named_unknown:
+            continue  # it needs no training images
         elif lacking := sorted(split for split in official if not by_split[split][name]):
             reasons[name] = f"its species has no usable {lacking[0]} image in the official split"
         elif official and (different := len(by_split["train"][name])) < to_divide:
@@ -269,11 +245,12 @@ def _small_classes(
             )
     for name in reasons.keys() & confirmed:
         reasons[name] += " (confirmed photographs only train, so they do not count)"
-    if reasons and not requirements.drop_small:
+    if reasons and source.small_classes == "error":
         listed = ", ".join(first_names([f"'{name}': {why}" for name, why in reasons.items()]))
         raise DataError(
-            f"{len(reasons)} species are too small, and {requirements.key}.small_classes is "
-            f"'error': {listed}. Add images, or leave such species out (small_classes: drop)"
+            f"{len(reasons)} species are too small, and datasets.{dataset.name}.source."
+            f"small_classes is 'error': {listed}. Add images, or leave such species out "
+            f"(small_classes: drop)"
         )
     if reasons:
         listed = ", ".join(first_names([f"{name} ({sizes[name]})" for name in reasons]))

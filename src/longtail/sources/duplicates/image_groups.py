@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,35 +11,28 @@ import scipy
 
 from longtail.arrays import Int64Array
 from longtail.errors import DataError
+from longtail.parameters import FolderSource
 from longtail.sources.cache.journal import FileRecord
 from longtail.sources.duplicates.near_duplicates import Comparer, near_duplicate_links
 from longtail.sources.labels.metadata import Entry
 from longtail.wording import counted
 
 
-@dataclass(frozen=True)
-class Grouping:
-    """What makes images one group.
-
-    Attributes:
-        pattern: a regular expression that captures the name of a series from a file's path.
-        near_duplicates: the largest distance of images that are compared, in bits of the
-            difference hash; None if near-duplicates are not grouped.
-        key: the parameters of the source, for messages.
-    """
-
-    pattern: str | None
-    near_duplicates: int | None
-    key: str
-
-
 def group_images(
     entries: Sequence[Entry],
     records: Sequence[FileRecord],
-    grouping: Grouping,
+    source: FolderSource,
+    key: str,
     comparer: Comparer,
 ) -> tuple[Int64Array, Int64Array, list[str]]:
     """The group of each image; images that are linked in any way are one group.
+
+    Args:
+        entries: what is known of each image.
+        records: hashes of the same images.
+        source: says which images are series or near-duplicates.
+        key: the parameters of the source, for messages.
+        comparer: compares images that may be near-duplicates.
 
     Returns:
         The position of the first image of each image's group, (images,); the pairs of positions of
@@ -60,8 +52,8 @@ def group_images(
         _links_of_equal([entry.series or None for entry in entries]),
         _links_of_equal(visits),
     ]
-    if grouping.pattern is not None:
-        names, unmatched = _captured(entries, grouping.pattern, f"{grouping.key}.group_pattern")
+    if source.group_pattern is not None:
+        names, unmatched = _captured(entries, source.group_pattern, f"{key}.group_pattern")
         links.append(
             _links_of_equal(
                 [
@@ -72,14 +64,12 @@ def group_images(
         )
         if unmatched:
             do = "does" if unmatched == 1 else "do"
-            notes.append(
-                f"{counted(unmatched, 'file')} {do} not match {grouping.key}.group_pattern"
-            )
+            notes.append(f"{counted(unmatched, 'file')} {do} not match {key}.group_pattern")
     pairs = exact[:0]
-    if grouping.near_duplicates is not None:
+    if source.near_duplicates is not None:
         files = [entry.file for entry in entries]
         near, pairs = near_duplicate_links(
-            files, records, species, grouping.near_duplicates, comparer
+            files, records, species, source.near_duplicates, comparer
         )
         links.append(near)
     return first_of_component(links, len(entries)), pairs, notes
