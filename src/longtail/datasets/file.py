@@ -22,8 +22,7 @@ class FileDataset(LocalVersionedDataset[Path, Path]):
         return self.load_path()
 
     def save(self, data: Path) -> None:
-        with self.writing() as draft:
-            link_or_copy(data, draft)
+        link_or_copy(data, self.save_path())
 
 
 class FolderDataset(AbstractDataset[Never, Path]):
@@ -54,5 +53,4 @@ class ContentDataset(LocalVersionedDataset[bytes, Path]):
         return self.load_path()
 
     def save(self, data: bytes) -> None:
-        with self.writing() as draft:
-            draft.write_bytes(data)
+        self.save_path().write_bytes(data)
