@@ -177,10 +177,8 @@ def test_a_version_that_does_not_exist_is_refused_with_those_that_do(tmp_path: P
     catalog(tmp_path).save("card.json", {"a": 1})
     [file] = files(tmp_path)
     with pytest.raises(DataError) as told:
-        catalog(tmp_path).load("card.json", version="2020-01-01T00.00.00.000Z")
-    assert str(told.value) == (
-        f"unknown version of card.json '2020-01-01T00.00.00.000Z'. Valid: {file.parent.name}"
-    )
+        catalog(tmp_path).load("card.json", version="first")
+    assert str(told.value) == f"unknown version of card.json 'first'. Valid: {file.parent.name}"
 
 
 def test_the_version_that_is_damaged_is_named(tmp_path: Path) -> None:
