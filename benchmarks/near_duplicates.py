@@ -27,7 +27,7 @@ from longtail.arrays import BoolArray, Float32Array, UInt8Array
 from longtail.prefetch import on_all_cores
 from longtail.sources.decoding.decode import decode_together
 from longtail.sources.decoding.difference_hash import image_hash
-from longtail.sources.duplicates.aligned_correlation import SAME, GreyPyramid, detail_correlations
+from longtail.sources.duplicates.aligned_correlation import SAME, detail_correlations, grey_pyramid
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import list_images
 
@@ -137,7 +137,7 @@ class Found:
             name: np.unpackbits(np.frombuffer(image_hash(pixels), np.uint8))
             for name, pixels in images.items()
         }
-        self._pyramids = {name: GreyPyramid.of(pixels) for name, pixels in images.items()}
+        self._pyramids = {name: grey_pyramid(pixels) for name, pixels in images.items()}
 
     def correlations(self, pairs: Iterable[tuple[str, str]]) -> Float32Array:
         """The correlation of each pair; -1 where the hashes are too far from each other."""

@@ -17,7 +17,12 @@ from longtail.sources.cache.journal import FileRecord
 from longtail.sources.decoding import difference_hash
 from longtail.sources.decoding.difference_hash import BITS, image_hash, nearest_earlier_rows
 from longtail.sources.duplicates import near_duplicates
-from longtail.sources.duplicates.aligned_correlation import SAME, GreyPyramid, detail_correlations
+from longtail.sources.duplicates.aligned_correlation import (
+    SAME,
+    GreyPyramid,
+    detail_correlations,
+    grey_pyramid,
+)
 from longtail.sources.duplicates.image_groups import group_images
 from longtail.sources.duplicates.near_duplicates import ENOUGH, Comparer, _groups
 from longtail.sources.files import ImageFileRef
@@ -209,8 +214,8 @@ def test_details_tell_copies_from_individuals_in_the_same_pose() -> None:
     original = moth(1)
     copies = edited(original)
     images = [*copies.values(), *(moth(individual) for individual in range(2, 8))]
-    pyramids = [GreyPyramid.of(np.asarray(image)) for image in images]
-    first = [GreyPyramid.of(np.asarray(original))] * len(images)
+    pyramids = [grey_pyramid(np.asarray(image)) for image in images]
+    first = [grey_pyramid(np.asarray(original))] * len(images)
     correlations = detail_correlations(first, pyramids)
     assert correlations.min() > -1 and correlations.max() <= 1 + 1e-4
     assert dict(zip(copies, correlations >= SAME, strict=False)) == dict.fromkeys(copies, True)
@@ -219,8 +224,8 @@ def test_details_tell_copies_from_individuals_in_the_same_pose() -> None:
 
 
 def test_images_without_details_are_the_same_and_not_those_of_others() -> None:
-    flat = [GreyPyramid.of(np.full((64, 64, 3), grey, np.uint8)) for grey in (10, 200)]
-    other = GreyPyramid.of(np.asarray(photograph(3, (64, 64))))
+    flat = [grey_pyramid(np.full((64, 64, 3), grey, np.uint8)) for grey in (10, 200)]
+    other = grey_pyramid(np.asarray(photograph(3, (64, 64))))
     found = detail_correlations([flat[0], flat[0], other], [flat[1], other, flat[1]])
     assert found[0] > 0.99 and (found[1:] < 0.1).all()
 

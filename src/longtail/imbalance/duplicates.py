@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
@@ -14,43 +12,28 @@ from longtail.wording import counted
 WITHOUT_DUPLICATES = "without_duplicates"
 
 
-@dataclass(frozen=True)
-class EqualImages:
-    """Counts of the images of a data set that have equal pixels.
+def equal_images_note(index: pd.DataFrame) -> str:
+    """Count the images of a data set that have equal pixels; empty if none have.
 
-    Attributes:
-        images: number of images that have an equal one.
-        groups: number of groups of equal images.
-        across: number of groups with images of several splits of the source.
-        ambiguous: number of groups with images of several classes.
+    Examples:
+        "1 group of images with equal pixels (2 images), 1 in several splits of the source"
     """
-
-    images: int
-    groups: int
-    across: int
-    ambiguous: int
-
-    @classmethod
-    def of(cls, index: pd.DataFrame) -> EqualImages:
-        """Count them in an index; without a column ``same_as`` there are none."""
-        if "same_as" not in index:
-            return cls(0, 0, 0, 0)
-        equal = index[index["same_as"].duplicated(keep=False)]
-        groups = equal.groupby("same_as")
-        across, ambiguous = (
-            int((groups[name].nunique() > 1).sum()) for name in ("split", "class_name")
-        )
-        return cls(len(equal), groups.ngroups, across, ambiguous)
-
-    def __str__(self) -> str:
-        parts = [
-            f"{counted(self.groups, 'group')} of images with equal pixels ({self.images:,} images)"
-        ]
-        if self.across:
-            parts.append(f"{self.across:,} in several splits of the source")
-        if self.ambiguous:
-            parts.append(f"{self.ambiguous:,} with several labels")
-        return ", ".join(parts)
+    if "same_as" not in index:
+        return ""
+    equal = index[index["same_as"].duplicated(keep=False)]
+    groups = equal.groupby("same_as")
+    across, ambiguous = (
+        int((groups[name].nunique() > 1).sum()) for name in ("split", "class_name")
+    )
+    parts = []
+    if groups.ngroups:
+        found = counted(groups.ngroups, "group")
+        parts.append(f"{found} of images with equal pixels ({len(equal):,} images)")
+    if across:
+        parts.append(f"{across:,} in several splits of the source")
+    if ambiguous:
+        parts.append(f"{ambiguous:,} with several labels")
+    return ", ".join(parts)
 
 
 def without_duplicates(index: pd.DataFrame, test: Int64Array, others: Int64Array) -> Int64Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,7 +114,11 @@ def hold_out(
                 )
             )
     if problems:
-        raise DataError(f"{key}: {_listed(problems, len(classes))}, but {_needed(holdout)}")
+        too_small = problems[0]
+        if len(problems) > 1:
+            listed = ", ".join(problems)
+            too_small = f"{len(problems)} of {len(classes)} classes are too small: {listed}"
+        raise DataError(f"{key}: {too_small}, but {_needed(holdout)}")
     return _with_confirmed(pools, confirmed, group_of, beside_unknown)
 
 
@@ -224,13 +227,6 @@ def _too_small(class_images: ClassImages, of_images: Int64Array) -> str:
     groups = len(np.unique(of_images))
     alike = f" in {counted(groups, 'group')}" if groups < len(class_images.images) else ""
     return f"class '{class_images.name}' has {counted(total, 'image')}{alike}"
-
-
-def _listed(problems: Iterable[str], classes: int) -> str:
-    phrases = list(problems)
-    if len(phrases) == 1:
-        return phrases[0]
-    return f"{len(phrases)} of {classes} classes are too small: {', '.join(phrases)}"
 
 
 def _needed(holdout: Holdout) -> str:

@@ -90,7 +90,12 @@ def camtrap_package(
     rows = identified[why == ""]
     if rows.empty:
         return Camtrap({"README.txt": NO_PACKAGE.encode()}, left_out)
-    rows = rows.assign(deployment=[_deployment_of(row) for row in rows.to_dict("records")])
+    rows = rows.assign(
+        deployment=[  # without a trap, the position
+            row["deployment"] or f"{row['latitude']:.{PLACES}f}, {row['longitude']:.{PLACES}f}"
+            for row in rows.to_dict("records")
+        ]
+    )
     rows = rows.sort_values(["deployment", "timestamp", "file"], kind="stable")
     tables = {
         "deployments": _deployments(rows, deployments),
@@ -119,11 +124,6 @@ def _why_not(row: pd.Series[Any]) -> str:
     if _BAD_PATH.search(row["photograph"]):
         return "the path begins with a dot, a slash or a tilde, or has two dots in a row"
     return ""
-
-
-def _deployment_of(row: Mapping[Any, Any]) -> str:
-    """Return the deployment of a photograph; without a trap, its position."""
-    return row["deployment"] or f"{row['latitude']:.{PLACES}f}, {row['longitude']:.{PLACES}f}"
 
 
 def _deployments(rows: pd.DataFrame, known: Deployments) -> pd.DataFrame:

@@ -41,8 +41,10 @@ def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
             "identificationVerificationStatus": (rows["method"] == HUMAN).map(
                 {True: "verified by human", False: "unverified"}
             ),
+            # A name that the model gave has a probability.
             "identificationRemarks": [
-                _remark(*values) for values in zip(rows["probability"], rows["remark"], strict=True)
+                remark if pd.isna(p) else f"probability {decimal(p)}; {remark}"
+                for p, remark in zip(rows["probability"], rows["remark"], strict=True)
             ],
             "associatedMedia": rows["photograph"],
         }
@@ -51,8 +53,3 @@ def occurrences(identified: pd.DataFrame, recorder: str | None) -> Occurrences:
         lambda time: "the time is outside of the deployment" if time else "no time"
     )
     return Occurrences(table, named.loc[~is_dated, ["file"]].assign(why=why))
-
-
-def _remark(probability: float, remark: str) -> str:
-    """Return the remark, after the probability if the model named it."""
-    return remark if pd.isna(probability) else f"probability {decimal(probability)}; {remark}"

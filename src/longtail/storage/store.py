@@ -81,7 +81,8 @@ class TrialStore:
         if not place.is_dir():
             return None
         if damaged := damaged_file(place):
-            if not _repaired(place):
+            texts = _intact_texts(place)
+            if texts is None:
                 aside = set_aside(place)
                 log.warning(
                     "%s is damaged: its training is done again. What is left of it is in %s, and "
@@ -89,6 +90,8 @@ class TrialStore:
                     *(damaged, aside),
                 )
                 return None
+            _write_texts(place, texts)
+            write_checksums(place)
             log.warning("%s was damaged, and has been restored from its copy", damaged)
         return Training(
             place / MODEL_FILE,
@@ -193,16 +196,6 @@ def _weights_are_whole(place: Path) -> bool:
         read_texts(place / COPIES_FILE).get(MODEL_FILE),
     )
     return sha256_of_file(place / MODEL_FILE) in stored
-
-
-def _repaired(place: Path) -> bool:
-    """Restore the small files of a training, if its weights and one of two copies are intact."""
-    texts = _intact_texts(place)
-    if texts is None:
-        return False
-    _write_texts(place, texts)
-    write_checksums(place)
-    return True
 
 
 def _intact_texts(place: Path) -> dict[str, str] | None:

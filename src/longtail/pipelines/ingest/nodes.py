@@ -10,7 +10,7 @@ import pandas as pd
 
 from longtail import sources
 from longtail.arrays import UInt8Array
-from longtail.imbalance.duplicates import EqualImages
+from longtail.imbalance.duplicates import equal_images_note
 from longtail.imbalance.unknown import with_unknown
 from longtail.naming.synonyms import read_synonyms
 from longtail.nomenclature.display_names import images_of_classes
@@ -62,7 +62,7 @@ def read_images(
     first = first_equal(images.pixels)
     if (first != index["image"]).any():
         index = index.assign(same_as=first)
-        log.info("%s: %s", dataset.name, EqualImages.of(index))
+        log.info("%s: %s", dataset.name, equal_images_note(index))
     count, height, width, _ = images.pixels.shape
     summary = {
         "dataset": dataset.name,

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from longtail.imbalance.confirmed import confirmed_left_out, confirmed_note
-from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, EqualImages
+from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, equal_images_note
 from longtail.imbalance.group_sizes import equal_groups_note, groups_differ, has_groups
 from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.nomenclature.display_names import ClassNaming, images_of_classes, known_class_naming
@@ -92,7 +92,7 @@ def data_summary(
         )
     if confirmed := confirmed_note(index, confirmed_left_out(index, subsets)):
         facts.append(("Confirmed photographs that train", confirmed))
-    if (equal := EqualImages.of(index)).groups:
+    if equal := equal_images_note(index):
         facts.append(("Duplicates", f"{equal}{_left_out(subsets)}"))
     if same := _same_images(subsets):
         facts.append(("Training sets", f"{'; '.join(same)} have the same images"))

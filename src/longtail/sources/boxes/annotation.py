@@ -38,14 +38,6 @@ class Annotation:
     unused: str = ""
 
 
-def _values(bbox: Any) -> BoxValues | None:
-    """The four numbers of a box in a JSON file; None if it has others. They may be NaN."""
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
-        return None
-    x, y, width, height = map(float, bbox)
-    return x, y, width, height
-
-
 def as_size(width: Any, height: Any) -> tuple[int, int] | None:
     """The size of a photograph that a file of boxes states; None if it states none."""
     if is_number(width) and is_number(height) and 0 < width < MAX_SIDE and 0 < height < MAX_SIDE:
@@ -78,8 +70,10 @@ def annotation_of(
     size: tuple[int, int] | None = None,
 ) -> Annotation:
     """A box of a JSON file; one that cannot be used has the reason in place of its values."""
-    values = _values(bbox)
-    problem = confidence_problem(confidence) if values else "its bbox is not four numbers"
+    has_values = isinstance(bbox, list) and len(bbox) == 4 and all(map(is_number, bbox))
+    problem = confidence_problem(confidence) if has_values else "its bbox is not four numbers"
     if problem:
         return Annotation(file, where, category=category, problem=problem)
+    x, y, width, height = map(float, bbox)  # they may be NaN
+    values = x, y, width, height
     return Annotation(file, where, values, is_relative, confidence, category, size)

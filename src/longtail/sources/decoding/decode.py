@@ -205,7 +205,9 @@ def _decode(content: BinaryIO, image_size: int | None, limits: DecodeLimits) -> 
     with reasons_explained(content), Image.open(content, formats=IMAGE_FORMATS) as image:
         width, height = image.size
         if image_size is not None:
-            _check_shape(width, height)
+            short, long = sorted((width, height))
+            if short < 2 or long > MAX_ASPECT * short:
+                raise _UnsuitableError(f"{width} x {height} pixels: too narrow to be a photograph")
             # A JPEG that is much larger than the result need not be decoded at full size.
             image.draft(None, (2 * image_size, 2 * image_size))
         pixels = image.width * image.height
@@ -232,12 +234,6 @@ def _square(image: Image.Image, side: int) -> Image.Image:
     left, top = (image.width - largest) // 2, (image.height - largest) // 2
     cut = image.crop((left, top, left + largest, top + largest))
     return cut if largest == side else cut.resize((side, side), Image.Resampling.BICUBIC)
-
-
-def _check_shape(width: int, height: int) -> None:
-    short, long = sorted((width, height))
-    if short < 2 or long > MAX_ASPECT * short:
-        raise _UnsuitableError(f"{width} x {height} pixels: too narrow to be a photograph")
 
 
 def _what_it_is(content: BinaryIO) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,18 +34,15 @@ NOISE = 0.25
 Complex = npt.NDArray[np.complex64]
 
 
-@dataclass(frozen=True)
-class GreyPyramid:
-    """An image in grey at each of ``PYRAMID_SIDES``: uint8 (side, side)."""
+# An image in grey at each of ``PYRAMID_SIDES``: uint8 (side, side).
+GreyPyramid = tuple[UInt8Array, ...]
 
-    levels: tuple[UInt8Array, ...]
 
-    @classmethod
-    def of(cls, pixels: UInt8Array) -> Self:
-        """The pyramid of an image, uint8 (height, width, 3)."""
-        grey = Image.fromarray(pixels).convert("L")
-        resized = (grey.resize((side, side), Image.Resampling.BILINEAR) for side in PYRAMID_SIDES)
-        return cls(tuple(np.asarray(level) for level in resized))
+def grey_pyramid(pixels: UInt8Array) -> GreyPyramid:
+    """The pyramid of an image, uint8 (height, width, 3)."""
+    grey = Image.fromarray(pixels).convert("L")
+    resized = (grey.resize((side, side), Image.Resampling.BILINEAR) for side in PYRAMID_SIDES)
+    return tuple(np.asarray(level) for level in resized)
 
 
 def detail_correlations(
@@ -61,7 +58,7 @@ def detail_correlations(
     remaining = np.arange(len(first))
     for level, iterations in enumerate(ITERATIONS):
         template, image = (
-            np.stack([of[pair].levels[level] for pair in remaining.tolist()]).astype(np.float32)
+            np.stack([of[pair][level] for pair in remaining.tolist()]).astype(np.float32)
             for of in (first, second)
         )
         pairs = _align(template, image, pairs, iterations)

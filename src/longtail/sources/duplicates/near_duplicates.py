@@ -19,7 +19,12 @@ from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
 from longtail.sources.cache.journal import FileRecord
 from longtail.sources.decoding.difference_hash import nearest_earlier_rows
-from longtail.sources.duplicates.aligned_correlation import SAME, GreyPyramid, detail_correlations
+from longtail.sources.duplicates.aligned_correlation import (
+    SAME,
+    GreyPyramid,
+    detail_correlations,
+    grey_pyramid,
+)
 from longtail.sources.files import ImageFileRef
 
 # Each image is compared with so many of the nearest images before it, until this many are the same.
@@ -117,7 +122,7 @@ def _compared(
 
     def pyramid(row: int) -> GreyPyramid:
         if row not in pyramids:
-            pyramids[row] = GreyPyramid.of(comparer.pixels(files[row]))
+            pyramids[row] = grey_pyramid(comparer.pixels(files[row]))
         return pyramids[row]
 
     def correlations(pairs: list[tuple[int, int]]) -> list[float]:

@@ -6,7 +6,7 @@ import logging
 import posixpath
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -99,7 +99,10 @@ def read_metadata(path: str, listing: Listing, key: str) -> tuple[list[Entry], l
     for line, given, species, series, split in named.itertuples(name=None):
         file = files.find(given)
         if file is None:
-            reason = _rejection_reason(files.path_below_root(given), unsupported)
+            reason = "its path is outside the folder"
+            if name := files.path_below_root(given):
+                missing = "is named in the metadata, but is missing or not an image file"
+                reason = unsupported.get(name, missing)
             rejected[given] = (printable(given), species, reason)
             continue
         entry = Entry(file, species, series, split)
@@ -240,9 +243,3 @@ def _unique(pairs: Iterable[tuple[str, ImageFileRef]]) -> dict[str, ImageFileRef
     for key, file in pairs:
         files[key].append(file)
     return {key: found[0] for key, found in files.items() if len(found) == 1}
-
-
-def _rejection_reason(name: str | None, unsupported: Mapping[str, str]) -> str:
-    if name is None:
-        return "its path is outside the folder"
-    return unsupported.get(name, "is named in the metadata, but is missing or not an image file")
