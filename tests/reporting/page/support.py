@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from longtail.reporting.page.data_section import DataSummary, data_section
 from longtail.reporting.page.html_tables import published_html, tables_html
 from longtail.reporting.page.provenance_section import provenance_section
 from longtail.reporting.page.report_page import report_page, results_section
-from longtail.reporting.page.species_section import SpeciesPart, species_section
+from longtail.reporting.page.species_section import species_section
 from longtail.reporting.page.templates import template
 from longtail.reporting.tables.printed_table import PrintedTable
 from longtail.reporting.tables.published_table import ComparisonTable
@@ -64,7 +65,7 @@ def make_page(
     title: str = "T",
     profile: pd.DataFrame = PROFILE,
     grouped_by: TrainSet = "long_tailed",
-    species: Sequence[SpeciesPart] = (),
+    species: Sequence[Mapping[str, Any]] = (),
     unknown: str = "",
     audit: str = "",
 ) -> str:

@@ -6,7 +6,6 @@ import io
 import json
 import re
 from base64 import b64decode
-from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -36,7 +35,6 @@ from longtail.reporting.page.species_rows import rows_as_data
 from longtail.reporting.page.species_section import (
     LEVELS,
     SHOWN_PAIRS,
-    SpeciesPart,
     species_parts,
     species_section,
 )
@@ -94,7 +92,9 @@ def contents(train_set: TrainSet) -> Contents:
     return Contents(tables=(table,), methods=())
 
 
-def parts(*names: str, validation: float | None = 0.5, natural: bool = False) -> list[SpeciesPart]:
+def parts(
+    *names: str, validation: float | None = 0.5, natural: bool = False
+) -> list[dict[str, Any]]:
     """The page's parts on a model that answers at random, trained with balanced softmax."""
     generator = np.random.default_rng(0)
     classes = profile(*names)
@@ -137,44 +137,44 @@ def html(*names: str) -> str:
 
 def test_it_is_said_which_trial_is_shown_and_why() -> None:
     (part,) = parts()
-    assert part.trial == (
+    assert part["trial"] == (
         "ViT, B & S, seed 0: of all trials on this training set the one with the best balanced "
         "accuracy on the validation images, 0.500"
     )
-    assert "the balanced test set (480 images, 40 each)" in part.test
-    assert "the exact 95% interval" in part.test
-    assert "Precision assumes that all are equally frequent" in part.test
-    assert "How much to trust an answer depends on its precision, not on its recall" in part.test
+    assert "the balanced test set (480 images, 40 each)" in part["test"]
+    assert "the exact 95% interval" in part["test"]
+    assert "Precision assumes that all are equally frequent" in part["test"]
+    assert "How much to trust an answer depends on its precision, not on its recall" in part["test"]
 
 
 def test_without_validation_images_no_best_trial_is_claimed() -> None:
     (part,) = parts(validation=None)
-    assert "the first trial of the grid, since no image is held out for validation" in part.trial
+    assert "the first trial of the grid, since no image is held out for validation" in part["trial"]
 
 
 def test_on_natural_test_images_precision_depends_on_their_proportions() -> None:
     (part,) = parts(natural=True)
-    assert "the natural test set (475 images, 35 to 40 each)" in part.test
-    assert "Precision assumes the proportions of this test set" in part.test
+    assert "the natural test set (475 images, 35 to 40 each)" in part["test"]
+    assert "Precision assumes the proportions of this test set" in part["test"]
 
 
 def test_species_are_counted_by_how_often_they_are_recognised() -> None:
     (part,) = parts()
-    assert [(name, total) for name, total, _ in part.levels] == [
+    assert [(name, total) for name, total, _ in part["levels"]] == [
         ("head", 4),
         ("middle", 4),
         ("tail", 4),
         ("all species", 12),
     ]
     assert list(LEVELS) == ["never", "less than half", "half or more", "always"]
-    recalls = [float(row.recall.value) for row in part.rows]
+    recalls = [float(row["recall"].value) for row in part["rows"]]
     expected = [
         sum(r == 0 for r in recalls),
         sum(0 < r < 0.5 for r in recalls),
         sum(0.5 <= r < 1 for r in recalls),
         sum(r == 1 for r in recalls),
     ]
-    assert part.levels[-1][2] == expected
+    assert part["levels"][-1][2] == expected
     assert sum(expected) == 12 and expected[1] and expected[2]
 
 
@@ -205,15 +205,15 @@ def test_training_sets_of_the_same_images_have_one_part(
         contents("natural"),
         [trial("natural"), trial("long_tailed")],
     )
-    assert [part.trained for part in found] == headings
-    assert [total for _, total, _ in found[0].levels] == [4, 4, 4, 12]
+    assert [part["trained"] for part in found] == headings
+    assert [total for _, total, _ in found[0]["levels"]] == [4, 4, 4, 12]
 
 
 def test_the_table_of_many_species_is_folded_and_scrolled() -> None:
     (few,) = parts()
 
     def text(rows: int) -> str:
-        part = replace(few, rows=(list(few.rows) * rows)[:rows])
+        part = {**few, "rows": (few["rows"] * rows)[:rows]}
         return make_page(species=[part])
 
     assert '<details class="species"><summary>All 30 species' in text(30)
@@ -230,7 +230,7 @@ def test_the_table_of_many_species_is_folded_and_scrolled() -> None:
 
 def test_without_groups_the_table_has_no_column_of_them() -> None:
     (grouped,) = parts()
-    own = replace(grouped, rows=[replace(row, group="") for row in grouped.rows] * 20)
+    own = {**grouped, "rows": [{**row, "group": ""} for row in grouped["rows"]] * 20}
     text = species_section([own])
     heads = re.findall(r"<th[^>]*>([^<]*)</th>", text.partition('class="sortable"')[2])
     assert heads[:3] == ["Species", "Training images", "Test images"]
@@ -245,17 +245,17 @@ def test_without_groups_the_table_has_no_column_of_them() -> None:
 
 def test_the_gallery_has_as_many_right_as_wrong_answers_of_tail_and_head() -> None:
     (part,) = parts()
-    assert [(heading, len(answers)) for heading, answers in part.galleries] == [
+    assert [(heading, len(answers)) for heading, answers in part["galleries"]] == [
         ("Tail species: right answers", 10),
         ("Tail species: wrong answers", 10),
         ("Head species: right answers", 5),
         ("Head species: wrong answers", 5),
     ]
-    for heading, answers in part.galleries:
+    for heading, answers in part["galleries"]:
         for answer in answers:
-            assert (answer.top[0].name == answer.true.name) is ("right" in heading)
-            assert len(answer.top) == 3
-            assert Image.open(io.BytesIO(b64decode(answer.jpeg))).format == "JPEG"
+            assert (answer["top"][0]["name"] == answer["true"]["name"]) is ("right" in heading)
+            assert len(answer["top"]) == 3
+            assert Image.open(io.BytesIO(b64decode(answer["jpeg"]))).format == "JPEG"
 
 
 def test_each_photograph_says_in_words_what_it_shows_and_was_taken_for() -> None:
@@ -264,12 +264,12 @@ def test_each_photograph_says_in_words_what_it_shows_and_was_taken_for() -> None
     text = make_page(species=[part])
     told = [
         "{}, {}".format(
-            answer.true.name.striptags(),
+            answer["true"]["name"].striptags(),
             "recognised"
             if heading.endswith("right answers")
-            else f"taken for {answer.top[0].name.striptags()}",
+            else f"taken for {answer['top'][0]['name'].striptags()}",
         )
-        for heading, answers in part.galleries
+        for heading, answers in part["galleries"]
         for answer in answers
     ]
     alts = re.findall(r'<img alt="([^"]*)" title=', text)
@@ -279,10 +279,10 @@ def test_each_photograph_says_in_words_what_it_shows_and_was_taken_for() -> None
 
 def test_a_probability_and_its_training_images_stay_on_one_line() -> None:
     (part,) = parts()
-    top = part.galleries[0][1][0].top[1]
+    top = part["galleries"][0][1][0]["top"][1]
     assert (
-        f'<li>{top.name} <span class="p">&middot; {top.probability} '
-        f'<span class="half">({top.train_images})</span></span></li>'
+        f'<li>{top["name"]} <span class="p">&middot; {top["probability"]} '
+        f'<span class="half">({top["train_images"]})</span></span></li>'
     ) in make_page(species=[part])
 
 
@@ -309,19 +309,21 @@ def test_hostile_names_are_text() -> None:
 
 def test_hostile_names_are_text_in_rows_that_are_data() -> None:
     (part,) = parts(HOSTILE, "</script>")
-    data = str(rows_as_data(part.rows))
+    data = str(rows_as_data(part["rows"]))
     assert "<script" not in data and "</" not in data
     names = [row[0] for row in json.loads(data)]
-    assert names[:2] == [str(row.name) for row in part.rows[:2]]
+    assert names[:2] == [str(row["name"]) for row in part["rows"][:2]]
 
 
 def test_rows_that_are_data_name_others_by_their_places() -> None:
     (part,) = parts()
-    cells = json.loads(str(rows_as_data(part.rows, 1)))
-    assert len(cells) == len(part.rows) - 1
-    taken = [(row.taken_for, row.taken_for_images) for row in part.rows[1:]]
+    cells = json.loads(str(rows_as_data(part["rows"], 1)))
+    assert len(cells) == len(part["rows"]) - 1
+    taken = [(row["taken_for"], row["taken_for_images"]) for row in part["rows"][1:]]
     assert any(images for _, images in taken)
-    assert [(part.rows[of[-1][0]].name, of[-1][1]) if of[-1] else ("", 0) for of in cells] == taken
+    assert [
+        (part["rows"][of[-1][0]]["name"], of[-1][1]) if of[-1] else ("", 0) for of in cells
+    ] == taken
 
 
 def test_the_page_is_whole_without_scripts_and_asks_nothing_of_the_network() -> None:
@@ -345,22 +347,24 @@ def test_on_a_narrow_screen_captions_are_whole_and_species_stay_beside_their_fig
 
 def test_genera_are_compared_where_names_are_binomials() -> None:
     (part,) = parts("acronicta_psi", "acronicta_aceris")
-    assert len(part.pairs) == SHOWN_PAIRS
-    assert part.names.is_binomial
+    assert len(part["pairs"]) == SHOWN_PAIRS
+    assert part["names"].is_binomial
     same = {
-        row.genus for row in part.pairs if "Acronicta" in row.true and "Acronicta" in row.predicted
+        row["genus"]
+        for row in part["pairs"]
+        if "Acronicta" in row["true"] and "Acronicta" in row["predicted"]
     }
     assert same <= {"same"}
     mixed = {
-        row.genus
-        for row in part.pairs
-        if ("Acronicta" in row.true) != ("Acronicta" in row.predicted)
+        row["genus"]
+        for row in part["pairs"]
+        if ("Acronicta" in row["true"]) != ("Acronicta" in row["predicted"])
     }
     assert mixed == {"other"}
     (plain,) = parts(*(f"{i}" for i in range(CLASSES)))
-    assert not plain.names.is_binomial
-    assert {row.genus for row in plain.pairs} == {""}
-    assert (plain.names.singular, plain.names.plural) == ("class", "classes")
+    assert not plain["names"].is_binomial
+    assert {row["genus"] for row in plain["pairs"]} == {""}
+    assert (plain["names"].singular, plain["names"].plural) == ("class", "classes")
 
 
 # --- the data ----------------------------------------------------------------------------------

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.trainings import TRIAL_COLUMNS
@@ -17,9 +15,6 @@ from longtail.parameters.trial_name import TrialName
 from longtail.reporting.page.gallery import Gallery
 from longtail.reporting.page.probability_note import probability_note
 from longtail.reporting.page.species_rows import (
-    ImageAnswer,
-    PairRow,
-    SpeciesRow,
     gallery_answers,
     pair_row,
     rows_as_data,
@@ -44,49 +39,15 @@ LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
 }
 
 
-@dataclass(frozen=True)
-class SpeciesPart:
-    """The results of one trial for each species.
-
-    Attributes:
-        trained: label of the training set; of several, if their images are the same.
-        trial: sentence on which trial is shown, and why.
-        test: sentence on the test set, and its effect on precision.
-        test_set: name of the test set.
-        levels: one row per group and one for all: the number of species, and the number of them
-            with a recall in each of the ranges ``LEVELS``.
-        rows: the species, head to tail.
-        pairs: the most confused pairs.
-        galleries: headings and the photographs below them.
-        names: form in which the names are shown.
-        probability: note on what the probabilities mean.
-    """
-
-    trained: str
-    trial: str
-    test: str
-    test_set: str
-    levels: Sequence[tuple[str, int, Sequence[int]]]
-    rows: Sequence[SpeciesRow]
-    pairs: Sequence[PairRow]
-    galleries: Sequence[tuple[str, Sequence[ImageAnswer]]]
-    names: ClassNaming
-    probability: str
-
-    @property
-    def has_groups(self) -> bool:
-        """True if the species are in head, middle and tail."""
-        return any(row.group for row in self.rows)
-
-    @property
-    def further_rows(self) -> Markup:
-        """The rows after the first ``PAGE_ROWS``, as data."""
-        return rows_as_data(self.rows, PAGE_ROWS)
-
-
-def species_section(parts: Sequence[SpeciesPart]) -> str:
-    """Write the section as HTML; empty if there is nothing to show."""
-    return fragment("species_section.html.j2", parts=parts, levels=LEVELS, page_rows=PAGE_ROWS)
+def species_section(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Write the parts of :func:`species_parts` as HTML; empty if there are none."""
+    return fragment(
+        "species_section.html.j2",
+        parts=parts,
+        levels=LEVELS,
+        page_rows=PAGE_ROWS,
+        rows_as_data=rows_as_data,
+    )
 
 
 def species_parts(
@@ -96,8 +57,10 @@ def species_parts(
     pictures: Gallery,
     contents: Contents,
     trials: Sequence[Trial],
-) -> list[SpeciesPart]:
+) -> list[dict[str, Any]]:
     """Describe the trial of each training set that is best on the validation images.
+
+    Training sets with the same images have one part.
 
     Args:
         results: the tidy results.
@@ -120,30 +83,30 @@ def species_parts(
         trial, which = by_name[str(TrialName(**key))], pd.DataFrame([key])
         rows, changed = species.merge(which), of_trial.loc[tuple(key.values())]
         parts.append(
-            SpeciesPart(
-                trained=_trained(list(same["train_set"])),
-                trial=_why(first, backbones[first["backbone"]], trial.method),
-                test=_test_note(rows),
-                test_set=rows["test_set"].iloc[0],
-                levels=_levels(rows, names.plural),
-                rows=[species_row(row, names) for row in rows.to_dict("records")],
-                pairs=[
+            {
+                "trained": _trained(list(same["train_set"])),
+                "trial": _why(first, backbones[first["backbone"]], trial.method),
+                "test": _test_note(rows),
+                "test_set": rows["test_set"].iloc[0],
+                "levels": _levels(rows, names.plural),
+                "rows": [species_row(row, names) for row in rows.to_dict("records")],
+                "pairs": [
                     pair_row(row, names)
                     for row in pairs.merge(which).head(SHOWN_PAIRS).to_dict("records")
                 ],
-                galleries=gallery_answers(
+                "galleries": gallery_answers(
                     next(e["answers"] for e in pictures if {n: e[n] for n in TRIAL_COLUMNS} == key),
                     names,
                 ),
-                names=names,
-                probability=probability_note(
+                "names": names,
+                "probability": probability_note(
                     trial,
                     rows["train_images"].to_numpy(),
                     names.plural,
                     changed["post_hoc"],
                     changed.get("tau", 1),
                 ),
-            )
+            }
         )
     return parts
 
@@ -154,7 +117,7 @@ def _trained(train_sets: Sequence[TrainSet]) -> str:
 
 
 def _levels(rows: pd.DataFrame, many: str) -> list[tuple[str, int, list[int]]]:
-    """Count the species of each group, and of all, by ranges of recall."""
+    """Count the species of each group, and of all, and those with a recall in each range."""
     return [
         (name, len(part), [int(is_in(part["recall"]).sum()) for is_in in LEVELS.values()])
         for name, part in [*by_group(rows).items(), (f"all {many}", rows)]
