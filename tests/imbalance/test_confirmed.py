@@ -13,7 +13,7 @@ from longtail.imbalance.confirmed import confirmed_left_out, confirmed_note
 from longtail.imbalance.subsets import images_of
 from longtail.parameters import Dataset
 from longtail.pipelines.imbalance.nodes import cut_subsets
-from longtail.reporting.page.data_section import data_summary
+from longtail.reporting.page.data_section import data_facts
 
 EACH = 6
 
@@ -65,8 +65,8 @@ def test_a_confirmed_photograph_that_does_not_train_is_named_with_the_reason(
     [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert warning.message == f"moths: confirmed photographs that train: {note}"
     rejected = pd.DataFrame(columns=["file", "class_name", "reason"])
-    summary = data_summary({"width": 8, "height": 8}, index, rejected, subsets)
-    assert ("Confirmed photographs that train", note) in summary.facts
+    facts = data_facts({"width": 8, "height": 8}, index, rejected, subsets)
+    assert facts["Confirmed photographs that train"] == note
 
 
 def test_without_any_left_out_there_is_the_count(

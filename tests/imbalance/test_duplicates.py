@@ -13,7 +13,7 @@ from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, equal_images_note,
 from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.parameters import Dataset, Predict
 from longtail.pipelines.ingest import nodes
-from longtail.reporting.page.data_section import data_summary
+from longtail.reporting.page.data_section import data_facts
 from longtail.sources.images import Images, index_of, rejected_table
 from tests.imbalance.test_unknown import dataset
 
@@ -90,7 +90,7 @@ def test_ingest_logs_one_line_and_the_report_has_one_sentence(
     assert [line for line in caplog.messages if said in line] == [f"zoo: {said} of the source"]
     assert found["same_as"].tolist() == [*range(30), 0, *range(31, 48)]
     subsets, _ = cut(found, zoo().imbalance, "zoo")
-    facts = dict(data_summary(source, found, rejected, subsets).facts)
+    facts = data_facts(source, found, rejected, subsets)
     assert facts["Duplicates"] == (
         f"{said} of the source; the test set 'without_duplicates' has 17 of 18 test images: those "
         f"that no training, validation or earlier test image and no image of another label equals"

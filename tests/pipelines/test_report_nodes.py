@@ -10,7 +10,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from longtail.evaluation.summaries import summarise
-from longtail.parameters import Dataset
 from longtail.pipelines.report.nodes.documents import bundle_figures, bundle_latex, collect
 from longtail.pipelines.report.nodes.figures import draw_figures
 from longtail.pipelines.report.nodes.published import audit_published
@@ -19,7 +18,7 @@ from longtail.published.results import shipped
 from longtail.reporting.figures import drawing
 from longtail.reporting.page.backbone_figures import FIGURES
 from tests.pipelines.support import pipelines
-from tests.reporting.rows import make_results, make_table
+from tests.reporting.rows import make_contents, make_results, make_table
 
 PROFILE = pd.DataFrame(
     {
@@ -34,20 +33,6 @@ PROFILE = pd.DataFrame(
 )
 NAMES = {"dataset": "toy", "train_set": "balanced", "backbone": "mobilenetv2", "method": "softmax"}
 LABEL = "costs $5 or $6"
-TOY = Dataset.model_validate(
-    {
-        "name": "toy",
-        "label": "Toy",
-        "source": {"kind": "digits", "image_size": 8},
-        "imbalance": {
-            "holdout": {"kind": "per_class", "test": 5, "validation": 1},
-            "profile": {"kind": "exponential", "imbalance_factor": 9},
-            "class_order": "index",
-            "groups": {"kind": "thirds"},
-            "seed": 0,
-        },
-    }
-)
 
 
 @pytest.mark.parametrize(("our_images", "knows_classes"), [(5000, True), (1000, False)])
@@ -90,7 +75,7 @@ def draw(results: pd.DataFrame, seeds: tuple[int, ...] = (0,)) -> tuple[bytes | 
         ),
         PROFILE,
         make_table("softmax", backbone_label=LABEL),
-        TOY,
+        make_contents(),
     )
 
 

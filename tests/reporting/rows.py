@@ -13,7 +13,7 @@ import pytest
 
 from longtail.evaluation.comparisons import COMPARISON_COLUMNS
 from longtail.evaluation.summaries import SUMMARISED_METRICS, summarise
-from longtail.parameters import Statistics, Table
+from longtail.parameters import Contents, Statistics, Table
 from longtail.reporting.tables.layouts import BALANCED_PART_LABELS, TEST_SET_LABELS
 from longtail.trials.post_hoc import NONE
 
@@ -35,6 +35,12 @@ def make_table(*methods: str, **changes: Any) -> Table:
         "number": 1,
     }
     return Table(**{**values, **changes})
+
+
+def make_contents(*tables: Table, **changes: Any) -> Contents:
+    """What a report of these tables has, on data that are cut to be long-tailed."""
+    values = {"label": "Toy", "grouped_by": "long_tailed", "tables": tables, "methods": ()}
+    return Contents(**{**values, **changes})
 
 
 def make_results(

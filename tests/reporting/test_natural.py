@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
 from longtail.evaluation.trainings import TRIAL_COLUMNS
-from longtail.nomenclature.display_names import ClassNaming
 from longtail.reporting.figures.confusion import best_tail_method
 from longtail.reporting.page.unknown_section import (
     NOVELTY_HEADINGS,
     novelty_rows,
-    unknown_section,
+    write_unknown_section,
 )
-from longtail.reporting.tables.appendix import introduction
+from longtail.reporting.tables.appendix import write_introduction
 from longtail.reporting.tables.layouts import ACC1_LAYOUT, GROUPS_LAYOUT, QUALITY_LAYOUT
 from longtail.reporting.tables.result_tables import interval_table, thesis_table
 from longtail.reporting.tables.table_results import TableResults
@@ -23,6 +23,7 @@ from tests.reporting.rows import (
     ALL_TEST_SETS,
     STATISTICS,
     make_comparisons,
+    make_contents,
     make_results,
     make_summaries,
     make_table,
@@ -59,8 +60,24 @@ NOVELTY = pd.DataFrame(
         "false_alarms_high": [0.6125, float("nan")],
     }
 )
-SPECIES, CLASSES = ClassNaming(is_binomial=True), ClassNaming(is_binomial=False)
 NATURAL_SETS = ("natural", *ALL_TEST_SETS)
+
+
+def unknown_section(
+    novelty: pd.DataFrame,
+    known: Sequence[str] = ("Acherontia atropos", "Autographa gamma"),
+    unknown: Sequence[str] = ("a",),
+) -> str:
+    """The section on a report whose best trials are all of these."""
+    trials = novelty[novelty["score"] == "energy"][[*TRIAL_COLUMNS]]
+    table = make_table("ldam", backbone="vit", backbone_label="ViT", train_set="natural")
+    return write_unknown_section(
+        novelty,
+        trials.assign(test_set="validation", balanced_accuracy=0.5),
+        pd.DataFrame({"label": -1, "class_name": list(unknown)}),
+        pd.DataFrame({"class_name": list(known)}),
+        make_contents(table),
+    )
 
 
 def lead(section: str) -> list[str]:
@@ -96,7 +113,9 @@ def test_tables_with_intervals_show_it_and_the_thesis_layout_keeps_its_columns()
 
 
 def test_introduction_says_what_natural_test_sets_are() -> None:
-    text = introduction("Moths", PROFILE, ["natural", "long_tailed"], "natural")
+    tables = (make_table(train_set=train_set) for train_set in ("natural", "long_tailed"))
+    contents = make_contents(*tables, label="Moths", grouped_by="natural")
+    text = write_introduction(PROFILE, contents)
     assert text.startswith(
         "Moths: 4 classes; training images: natural 90 (60 to 2 per class), long-tailed 81 (60 to "
         "2 per class); test images: natural 30, balanced 4, long-tailed 28, head 20, middle 6, "
@@ -114,9 +133,7 @@ def test_page_shows_natural_numbers_and_unknown_classes() -> None:
         *("0.750", "[0.700, 0.800]", "0.500", "[0.400, 0.613]"),
     ]
     assert rows[1][-4:] == ["1.000", "--", "0.000", "--"]
-    best = pd.DataFrame([{n: NOVELTY[n][0] for n in TRIAL_COLUMNS}])
-    unknown = ["noctua_fimbriata", "noctua_pronuba"]
-    section = unknown_section(NOVELTY, best, unknown, SPECIES, {"vit": "ViT"}, {"ldam": "LDAM"})
+    section = unknown_section(NOVELTY, unknown=["noctua_fimbriata", "noctua_pronuba"])
     html = make_page(
         profile=PROFILE.assign(
             class_name=["noctua comes", "noctua fimbriata", "noctua janthe", "noctua pronuba"]
@@ -140,10 +157,7 @@ def test_page_shows_natural_numbers_and_unknown_classes() -> None:
 def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training() -> None:
     both = pd.concat([NOVELTY.assign(auroc=0.684, false_alarms=0.726)] * 2, ignore_index=True)
     both["train_set"] = ["natural"] * 2 + ["long_tailed"] * 2
-    best = both[both["score"] == "energy"][[*TRIAL_COLUMNS]].assign(validation=0.5)
-    (sentence,) = lead(
-        unknown_section(both, best, ["a"], SPECIES, {"vit": "ViT"}, {"ldam": "LDAM"})
-    )
+    (sentence,) = lead(unknown_section(both))
     assert sentence == (
         "Trained natural and long-tailed (ViT, LDAM, seed 3; by the energy): with the threshold "
         "at which 95 of 100 photographs of known species are named, of 100 photographs of the "
@@ -153,13 +167,11 @@ def test_what_is_known_of_unknown_species_is_said_in_plain_words_once_a_training
     )
     ends = {"auroc_low": 0.64, "auroc_high": 0.72}
     ends |= {"false_alarms_low": 0.66, "false_alarms_high": 0.8}
-    (sentence,) = lead(
-        unknown_section(both.assign(**ends), best, ["a"], SPECIES, {"vit": "ViT"}, {"ldam": "LDAM"})
-    )
+    (sentence,) = lead(unknown_section(both.assign(**ends)))
     assert "of the unknown species 73 (interval 66 to 80) are named too" in sentence
     assert "the higher score in 68 (interval 64 to 72) of 100 pairs" in sentence
     others = both.assign(fingerprint=["f", "f", "g", "g"])
-    apart = lead(unknown_section(others, best, ["a"], CLASSES, {"vit": "ViT"}, {"ldam": "LDAM"}))
+    apart = lead(unknown_section(others, known=["a", "b"]))
     assert [text.partition(" (")[0] for text in apart] == [
         "Trained natural",
         "Trained long-tailed",
@@ -176,8 +188,9 @@ def test_groups_that_are_alike_are_reported_in_place_of_the_thirds() -> None:
     assert html.count(said) == 1
     assert "<div>Head, middle and tail" not in html  # classes of equal size have none
     assert "One image of the tail test set" not in html
-    assert said in introduction("M", balanced, ["natural"], "natural")
-    assert said not in introduction("M", PROFILE, ["natural"], "natural")
+    contents = make_contents(make_table(train_set="natural"), grouped_by="natural")
+    assert said in write_introduction(balanced, contents)
+    assert said not in write_introduction(PROFILE, contents)
 
 
 def test_the_best_tail_method_of_natural_data_is_by_all_tail_images() -> None:

@@ -226,10 +226,14 @@ class Contents(Strict):
     """What is in a data set's report.
 
     Attributes:
+        label: label of the data set.
+        grouped_by: training set whose class sizes define head, middle and tail.
         tables: tables of the report, in their order.
         methods: methods in the order of the tables' rows.
     """
 
+    label: str
+    grouped_by: TrainSet
     tables: Listed[Table]
     methods: Listed[Method]
 

@@ -67,6 +67,8 @@ def tables(parameters: Parameters) -> dict[str, Contents]:
     families = {method.name: method.family for method in methods if method.family}
     return {
         dataset: Contents(
+            label=parameters.datasets[dataset].label,
+            grouped_by=parameters.datasets[dataset].imbalance.grouped_by,
             tables=tuple(
                 Table(
                     dataset=dataset,

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from longtail.arrays import UInt8Array
-from longtail.parameters import FAMILIES, Contents, TrainSet
+from longtail.parameters import FAMILIES, TrainSet
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import Picture
 from longtail.reporting.figures.group_accuracy import group_accuracy
@@ -28,7 +28,7 @@ from longtail.reporting.figures.tail_against_head import (
     tail_against_head,
 )
 from longtail.reporting.page.backbone_figures import figure_captions
-from tests.reporting.rows import make_summaries, make_table
+from tests.reporting.rows import make_contents, make_summaries, make_table
 
 LABELS = {"softmax": "Softmax", "focal": "Focal loss", "ldam": "LDAM"}
 GROUPS = ["head", "middle", "tail"]
@@ -398,7 +398,7 @@ def test_the_overview_has_a_panel_per_backbone_and_part(drawn: list[Figure]) -> 
         for part in ("tail", "overall")
         for method, value, place in (("softmax", 0.5, "worse"), ("focal", 0.75, "best"))
     ]  # fmt: skip
-    leaders, contents = pd.DataFrame(rows), Contents(tables=tables, methods=())
+    leaders, contents = pd.DataFrame(rows), make_contents(*tables)
     overview(leaders, contents)
     overview(leaders[leaders["part"] == "overall"], contents)
     assert [axes.get_title().split("\n")[-1] for axes in drawn[0].axes] == [
@@ -426,7 +426,7 @@ def test_tail_against_head_has_a_point_per_method_in_the_style_of_its_family(
     table = make_table("softmax", "focal", "ldam", train_set="long_tailed")
     tail_against_head(
         summaries(TRIALS),
-        Contents(tables=(table,), methods=()),
+        make_contents(table),
         {"softmax": None, "focal": "decoupled-training", "ldam": "re-sampling"},
     )
     [figure] = drawn
@@ -448,9 +448,7 @@ def test_tail_against_head_has_a_point_per_method_in_the_style_of_its_family(
 
 def test_without_a_tail_there_is_nothing_to_compare_with_the_head(drawn: list[Figure]) -> None:
     scores = make_summaries(("softmax", 0, 0.5), test_sets=["balanced"])
-    tail_against_head(
-        scores, Contents(tables=(make_table("softmax"),), methods=()), {"softmax": None}
-    )
+    tail_against_head(scores, make_contents(make_table("softmax")), {"softmax": None})
     assert "nearly equal numbers of training images" in drawn[0].texts[0].get_text()
 
 
@@ -464,7 +462,7 @@ def test_no_two_families_look_alike() -> None:
 def test_a_method_that_names_no_family_does_not_look_like_softmax(drawn: list[Figure]) -> None:
     table = make_table("softmax", "focal", train_set="long_tailed")
     none = {"softmax": None, "focal": None}
-    tail_against_head(summaries(TRIALS), Contents(tables=(table,), methods=()), none)
+    tail_against_head(summaries(TRIALS), make_contents(table), none)
     [figure] = drawn
     bars: list[Any] = figure.axes[0].containers
     points = [container.lines[0] for container in bars]

@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 
 from longtail.parameters import TrainSet
-from longtail.reporting.page.data_section import DataSummary, data_section
+from longtail.reporting.page.data_section import write_data_section
 from longtail.reporting.page.html_tables import published_html, tables_html
-from longtail.reporting.page.provenance_section import provenance_section
-from longtail.reporting.page.report_page import report_page, results_section
+from longtail.reporting.page.report_page import write_page, write_results_section
 from longtail.reporting.page.species_section import species_section
-from longtail.reporting.page.templates import template
+from longtail.reporting.page.templates import fragment, template
 from longtail.reporting.tables.printed_table import PrintedTable
 from longtail.reporting.tables.published_table import ComparisonTable
+from tests.reporting.rows import make_contents, make_table
 
 PROFILE = pd.DataFrame(
     {
@@ -30,16 +30,18 @@ PROFILE = pd.DataFrame(
         "test_natural": [50] * 4,
     }
 )
-DATA = DataSummary(
-    facts=(("Images", "1,234"),),
-    rejected=(("is <broken>", 2, "a/<b>.jpg"),),
-    splits=(("test", "balanced", 200, 4),),
+SOURCE = {"width": 32, "height": 24}
+INDEX = pd.DataFrame(
+    {"image": range(4), "label": range(4), "class_name": list("abcd"), "split": ""}
 )
-PROVENANCE = provenance_section(
-    [("Command", "kedro run <1>"), ("Seeds", "0")],
-    [("ldam <1>", "", "loss ldam", "Cao & others")],
-    ["vit", "convnext"],
-    [("epochs", ["1", "2"])],
+REJECTED = pd.DataFrame({"file": ["a/<b>.jpg", "c.jpg"], "reason": "is <broken>"})
+SUBSETS = pd.DataFrame({"role": "test", "name": "balanced", "image": range(4)})
+PROVENANCE = fragment(
+    "provenance_section.html.j2",
+    details=[("Command", "kedro run <1>"), ("Seeds", "0")],
+    methods=[("ldam <1>", "", "loss ldam", "Cao & others")],
+    backbones=["vit", "convnext"],
+    recipes=[("epochs", ["1", "2"])],
 )
 
 
@@ -70,16 +72,20 @@ def make_page(
     audit: str = "",
 ) -> str:
     """A page with these sections."""
-    return report_page(
-        title,
+    tables = [
+        make_table(backbone=f"backbone_{number}", backbone_label=each.title)
+        for number, each in enumerate(backbones)
+    ]
+    contents = make_contents(*tables, label=title, grouped_by=grouped_by)
+    sections = {f"backbone_{number}": each.html() for number, each in enumerate(backbones)}
+    figure = b"profile png"
+    return write_page(
         profile,
-        grouped_by,
-        [
-            data_section(DATA, profile, b"profile png", grouped_by),
-            results_section("Read <so>.", [(each.title, each.html()) for each in backbones]),
-            species_section(species),
-            unknown,
-            audit,
-            PROVENANCE,
-        ],
+        contents,
+        data=write_data_section(SOURCE, INDEX, REJECTED, SUBSETS, profile, figure, contents),
+        results=write_results_section(contents, "Read <so>.", **sections),
+        species=species_section(species),
+        unknown=unknown,
+        audit=audit,
+        provenance=PROVENANCE,
     )

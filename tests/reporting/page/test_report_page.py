@@ -128,7 +128,7 @@ def test_numbers_of_the_data_are_reported(both: tuple[str, Reader]) -> None:
     assert "4 classes. Training images: balanced 4,000, long-tailed 1,360." in text
     assert "Test images: balanced 200, long-tailed 70." in text
     assert "One image of the tail test set is worth 20.0 points of its accuracy" in text
-    assert both[1].rows[0:1] == [["Images", "1,234"]]
+    assert both[1].rows[0:1] == [["Images", "4 images of 4 classes; 32 x 24 pixels"]]
     assert ["is <broken>", "2", "a/<b>.jpg"] in both[1].rows
     head = next(i for i, row in enumerate(both[1].rows) if row[0] == "head")
     assert both[1].rows[head : head + 3] == [

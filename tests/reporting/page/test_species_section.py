@@ -24,7 +24,7 @@ from longtail.parameters import (
     TrainSet,
     Trial,
 )
-from longtail.reporting.page.data_section import data_summary
+from longtail.reporting.page.data_section import data_facts, rejection_reasons, subset_sizes
 from longtail.reporting.page.gallery import (
     MAX_PHOTOGRAPHS,
     THUMBNAIL_SIDE,
@@ -42,6 +42,7 @@ from longtail.reporting.page.unknown_section import unknown_class_names
 from longtail.trials.grid import trials
 from tests.pipelines.support import loader
 from tests.reporting.page.support import make_page
+from tests.reporting.rows import make_contents
 
 NAMES: dict[str, Any] = {
     "dataset": "toy",
@@ -89,7 +90,7 @@ def contents(train_set: TrainSet) -> Contents:
         seeds=(0,),
         number=1,
     )
-    return Contents(tables=(table,), methods=())
+    return make_contents(table)
 
 
 def parts(
@@ -389,35 +390,32 @@ def test_data_are_counted() -> None:
     )
     rows = [("train", "balanced", 0), ("train", "balanced", 3), ("test", "balanced", 1)]
     subsets = pd.DataFrame(rows, columns=["role", "name", "image"])
-    summary = data_summary(source, index, rejected, subsets)
-    facts = dict(summary.facts)
+    facts = data_facts(source, index, rejected, subsets)
     assert facts["Images"] == "5 images of 2 classes; 32 x 24 pixels"
     assert facts["Images per class"] == "2 to 3"
     assert "Training sets" not in facts
     assert facts["Files that could not be used"] == "3"
     assert facts["Images that belong together"].startswith("4 in 2 groups")
-    assert summary.rejected == (
+    assert rejection_reasons(rejected) == [
         ("truncated (3 bytes) (in the example; other files have other numbers)", 2, "a"),
         ("80 x 90 pixels are too many", 1, "b"),
-    )
-    assert summary.splits == (("train", "balanced", 2, 2), ("test", "balanced", 1, 1))
+    ]
+    assert subset_sizes(index, subsets) == [("train", "balanced", 2, 2), ("test", "balanced", 1, 1)]
     same = rejected.assign(reason="the 3 images of its species are 2 groups")
-    assert data_summary(source, index, same, subsets).rejected == (
-        ("the 3 images of its species are 2 groups", 3, "a"),
-    )
-    alone = data_summary(source, index.drop(columns="group"), rejected.iloc[:0], subsets)
-    assert "Images that belong together" not in dict(alone.facts)
-    assert alone.rejected == ()
+    assert rejection_reasons(same) == [("the 3 images of its species are 2 groups", 3, "a")]
+    alone = data_facts(source, index.drop(columns="group"), rejected.iloc[:0], subsets)
+    assert "Images that belong together" not in alone
+    assert rejection_reasons(rejected.iloc[:0]) == []
     strangers = index.assign(label=[0, 0, -1, -1, -1], class_name=list("aabcc"))
-    facts = dict(data_summary(source, strangers, rejected, subsets).facts)
+    facts = data_facts(source, strangers, rejected, subsets)
     told = "2 images of 1 class, and 3 images of 2 classes held out as unknown"
     assert images_of_classes(strangers) == told
     assert facts["Images"] == f"{told}; 32 x 24 pixels"
     assert facts["Images per class"] == "1 to 2"
     assert unknown_class_names(strangers) == ["b", "c"]
     again = subsets.replace({"name": {"balanced": "natural"}})
-    doubled = data_summary(source, index, rejected, pd.concat([subsets, again]))
-    assert dict(doubled.facts)["Training sets"] == "balanced and natural have the same images"
+    doubled = data_facts(source, index, rejected, pd.concat([subsets, again]))
+    assert doubled["Training sets"] == "balanced and natural have the same images"
 
 
 def test_the_word_for_classes_is_that_of_the_known_ones() -> None:

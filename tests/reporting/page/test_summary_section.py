@@ -8,20 +8,19 @@ import pandas as pd
 import pytest
 
 from longtail.evaluation.trainings import TRIAL_COLUMNS
-from longtail.parameters import Contents
 from longtail.reporting.page.summary_section import (
     SUMMARY_PAIRS,
     show_summary_figures,
-    summary_section,
+    write_summary_section,
 )
 from longtail.reporting.tables.leaders import LEADER_COLUMNS
-from tests.reporting.rows import make_table
+from tests.reporting.rows import make_contents, make_table
 
 KEY = {"dataset": "toy", "train_set": "long_tailed", "backbone": "mobilenetv2",
        "method": "softmax", "seed": 0}  # fmt: skip
 BINOMIALS = "Noctua pronuba", "Xestia c-nigrum", "Idaea sp."
 RECALLS = 1.0, 0.5, 0.0
-BEST = pd.DataFrame([KEY | {"validation": 0.7}])
+RESULTS = pd.DataFrame([KEY | {"test_set": "validation", "balanced_accuracy": 0.7}])
 NOVELTY = pd.DataFrame([KEY | {"score": "energy", "false_alarms": 0.31}])
 PAIRS = pd.DataFrame(
     [
@@ -66,15 +65,13 @@ def section(found: pd.DataFrame, **changes: Any) -> str:
     )  # fmt: skip
     values: dict[str, Any] = {
         "leaders": found,
-        "figures": "<figure>of all backbones</figure>",
-        "best": BEST,
+        "summary_figures": "<figure>of all backbones</figure>",
+        "results": RESULTS,
         "species": species(),
-        "pairs": PAIRS,
-        "novelty": None,
-        "contents": Contents(tables=tables, methods=()),
-        "grouped_by": "long_tailed",
+        "confused_pairs": PAIRS,
+        "contents": make_contents(*tables),
     }
-    return summary_section(**{**values, **changes})
+    return write_summary_section(**{**values, **changes})
 
 
 FOUND = leaders(
@@ -98,9 +95,7 @@ def test_the_methods_that_lead_for_most_backbones_are_named() -> None:
 @pytest.mark.parametrize(("seeds", "said"), [((0, 1), True), ((0, 1, 2), False)])
 def test_two_seeds_are_noted_and_three_are_not(seeds: tuple[int, ...], said: bool) -> None:
     table = make_table("softmax", "ldam", train_set="long_tailed", seeds=seeds)
-    text = section(
-        FOUND[FOUND["backbone"] == "mobilenetv2"], contents=Contents(tables=(table,), methods=())
-    )
+    text = section(FOUND[FOUND["backbone"] == "mobilenetv2"], contents=make_contents(table))
     assert ("Two seeds hardly show how much trainings vary" in text) == said
     assert "One seed" not in text
 
@@ -108,7 +103,7 @@ def test_two_seeds_are_noted_and_three_are_not(seeds: tuple[int, ...], said: boo
 def test_a_label_is_written_as_it_is_where_it_begins_a_sentence() -> None:
     table = make_table("softmax", "ldam", train_set="long_tailed")
     labels = {"softmax": "cRT", "ldam": "sLDAM"}
-    contents = Contents(tables=(table.model_copy(update={"methods": labels}),), methods=())
+    contents = make_contents(table.model_copy(update={"methods": labels}))
     only = FOUND[FOUND["backbone"] == "mobilenetv2"]
     assert "cRT is best, beyond noise" in section(only, contents=contents)
     alike = only.assign(place=["best"] * 2 + ["not significantly worse"] * 2)
@@ -117,7 +112,7 @@ def test_a_label_is_written_as_it_is_where_it_begins_a_sentence() -> None:
 
 def figures(found: pd.DataFrame, **families: Any) -> str:
     table = make_table("softmax", "ldam", train_set="long_tailed", families=families)
-    return show_summary_figures(b"overview", b"tail", found, Contents(tables=(table,), methods=()))
+    return show_summary_figures(b"overview", b"tail", found, make_contents(table))
 
 
 def test_figures_are_in_the_section() -> None:
@@ -135,10 +130,10 @@ def test_tail_against_head_is_open_for_several_families_and_absent_without_a_tai
 
 def test_the_model_of_the_natural_set_is_judged_if_there_is_one() -> None:
     sets = ("long_tailed", "natural")
-    both = [BEST.assign(train_set=name) for name in sets]
+    both = [RESULTS.assign(train_set=name) for name in sets]
     of_species = [species().assign(train_set=name) for name in sets]
     of_species[1]["recall"] = 1.0
-    found = section(FOUND, best=pd.concat(both), species=pd.concat(of_species))
+    found = section(FOUND, results=pd.concat(both), species=pd.concat(of_species))
     text = " ".join(found.split())
     assert "100% of the images are named correctly" in text
     assert "trained on the natural set" in text
@@ -168,31 +163,34 @@ def test_pairs_of_one_genus_are_marked_and_few_are_listed() -> None:
     same = PAIRS.iloc[:1].assign(true="Noctua comes")
     others = [PAIRS.iloc[1:2].assign(true=f"Idaea sp{place}") for place in range(count)]
     text = " ".join(
-        section(FOUND, species=species(renamed), pairs=pd.concat([same, *others])).split()
+        section(FOUND, species=species(renamed), confused_pairs=pd.concat([same, *others])).split()
     )
     assert "called <bdi><i>Noctua comes</i></bdi> (one genus).</li>" in text
     assert f"1 of the {count + 1} most confused pairs of species is of one genus." in text
     assert text.count("<li>") == SUMMARY_PAIRS
     digits = section(FOUND, species=species(("a", "b", "Noctua pronuba")),
-                     pairs=PAIRS.iloc[:1].assign(true="a"))  # fmt: skip
+                     confused_pairs=PAIRS.iloc[:1].assign(true="a"))  # fmt: skip
     assert "most confused pairs of" not in digits
     assert "genus" not in digits
 
 
 def test_what_was_not_measured_is_said() -> None:
-    text = " ".join(section(FOUND, pairs=PAIRS.iloc[:0]).split())
+    text = " ".join(section(FOUND, confused_pairs=PAIRS.iloc[:0]).split())
     assert "Whether images of unknown species are detected was not measured" in text
     assert "No two species are confused." in text
 
 
 def test_species_come_before_methods_and_methods_before_classes() -> None:
     none = PAIRS.iloc[:0]
-    binomial, other = section(FOUND), section(FOUND, species=species(("a", "b", "c")), pairs=none)
+    binomial, other = (
+        section(FOUND),
+        section(FOUND, species=species(("a", "b", "c")), confused_pairs=none),
+    )
     assert binomial.index('id="recognised"') < binomial.index('id="best"')
     assert other.index('id="best"') < other.index('id="recognised"')
 
 
-@pytest.mark.parametrize("missing", [BEST.iloc[:0], BEST.assign(train_set="balanced")])
+@pytest.mark.parametrize("missing", [RESULTS.iloc[:0], RESULTS.assign(train_set="balanced")])
 def test_without_a_trial_on_the_judged_training_set_nothing_is_said(missing: pd.DataFrame) -> None:
-    assert set(TRIAL_COLUMNS) <= set(BEST.columns)
-    assert 'id="recognised"' not in section(FOUND, best=missing)
+    assert set(TRIAL_COLUMNS) <= set(RESULTS.columns)
+    assert 'id="recognised"' not in section(FOUND, results=missing)

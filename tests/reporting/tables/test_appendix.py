@@ -8,7 +8,7 @@ import pytest
 
 from longtail.evaluation.summaries import summarise
 from longtail.parameters import TrainSet
-from longtail.reporting.tables.appendix import appendix, introduction
+from longtail.reporting.tables.appendix import appendix, write_introduction
 from longtail.reporting.tables.latex import escaped, latex
 from longtail.reporting.tables.layouts import LAYOUTS, THESIS_LAYOUTS
 from longtail.reporting.tables.published_table import published_latex
@@ -19,6 +19,7 @@ from tests.reporting.rows import (
     STATISTICS,
     compiled,
     make_comparisons,
+    make_contents,
     make_results,
     make_table,
 )
@@ -35,7 +36,6 @@ PROFILE = pd.DataFrame(
         "test_natural": [50] * 4,
     }
 )
-BOTH: tuple[TrainSet, ...] = ("balanced", "long_tailed")
 RESULTS = make_results(("softmax", 0, 0.5), ("focal", 0, 0.5), ("ldam", 0, 0.75))
 RESULTS["fingerprint"] = RESULTS["fingerprint"].replace("focal0", "softmax0")
 COMPARISONS = make_comparisons(
@@ -60,7 +60,8 @@ def interval_tables() -> str:
 def document(
     sections: list[tuple[str, str]], *, title: str = "D", reading: str = "", ending: str = ""
 ) -> str:
-    intro = introduction(title, PROFILE, BOTH)
+    tables = (make_table(train_set=train_set) for train_set in ("balanced", "long_tailed"))
+    intro = write_introduction(PROFILE, make_contents(*tables, label=title))
     return appendix(f"{intro}\n\n{reading}" if reading else intro, sections, ending)
 
 
@@ -88,7 +89,8 @@ def test_introduction_counts_the_images() -> None:
 def test_introduction_counts_the_training_sets_of_the_tables(
     train_sets: list[TrainSet], listed: str
 ) -> None:
-    text = appendix(introduction("D", PROFILE, train_sets), [])
+    tables = (make_table(train_set=train_set) for train_set in train_sets)
+    text = appendix(write_introduction(PROFILE, make_contents(*tables)), [])
     assert f"4 classes; training images: {listed}" in text
 
 

@@ -3,27 +3,27 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from longtail.parameters import Contents
 from longtail.reporting.tables.chapter import chapter, overall_results
 from longtail.reporting.tables.leaders import (
     LEADER_COLUMNS,
+    find_leaders,
     headline_tables,
     leader_paragraphs,
-    leader_sentences,
-    leaders,
     noise_note,
 )
 from longtail.schemas.report import LEADERS
 from tests.reporting.rows import (
     STATISTICS,
     make_comparisons,
+    make_contents,
     make_results,
     make_summaries,
     make_table,
 )
 
 TABLE = make_table("softmax", "focal", "ldam", train_set="long_tailed", number=3)
-CONTENTS = Contents(tables=(make_table("softmax", "focal", "ldam"), TABLE), methods=())
+CONTENTS = make_contents(make_table("softmax", "focal", "ldam"), TABLE)
+PROFILE = pd.DataFrame({"group": ["head", "middle", "tail"], "train_long_tailed": [100, 10, 1]})
 TRIALS = ("softmax", 0, 0.5), ("focal", 0, 0.75), ("ldam", 0, 0.25)
 VALUES = {"softmax": 0.5, "focal": 0.75, "ldam": 0.25}
 
@@ -33,13 +33,20 @@ def found(
 ) -> pd.DataFrame:
     """The leaders of the long-tailed training set, from the p-values of pairs of methods."""
     results = make_results(*trials, train_set="long_tailed")
-    return leaders(
+    return find_leaders(
         make_summaries(*trials, train_set="long_tailed"),
         make_comparisons(*pairs, values=VALUES, train_set="long_tailed"),
         results,
-        Contents(tables=(TABLE,), methods=()),
+        PROFILE,
+        make_contents(TABLE),
         STATISTICS,
     )
+
+
+def sentences(table: pd.DataFrame) -> str:
+    """What is said of the methods of the long-tailed training set."""
+    [(_, text)] = leader_paragraphs(table, make_contents(TABLE))
+    return text
 
 
 def places(table: pd.DataFrame, part: str = "tail") -> dict[str, str]:
@@ -85,10 +92,10 @@ def test_corrected_p_values_decide() -> None:
 def test_sentences_say_what_is_beyond_noise(p_values: tuple[float, float], sentence: str) -> None:
     one, other = p_values
     table = found(("softmax", "focal", one), ("focal", "ldam", other))
-    assert leader_sentences(table, TABLE) == [
-        f"For the tail (100 images of the balanced test set), {sentence}",
-        f"Overall (100 images of the balanced test set), {sentence}",
-    ]
+    assert sentences(table) == (
+        f"For the tail (100 images of the balanced test set), {sentence} "
+        f"Overall (100 images of the balanced test set), {sentence}"
+    )
 
 
 def test_methods_that_lack_seeds_are_not_compared() -> None:
@@ -103,9 +110,8 @@ def test_a_pair_without_a_test_is_within_noise() -> None:
 
 def test_one_method_is_compared_with_nothing() -> None:
     table = found(trials=TRIALS[:1])
-    (tail, _) = leader_sentences(table, TABLE)
-    assert tail.endswith("SOFTMAX is not compared with another training: 0.500 [0.438, 0.562].")
-    assert leader_sentences(table.iloc[:0], TABLE) == []
+    told = "SOFTMAX is not compared with another training: 0.500 [0.438, 0.562]."
+    assert f"test set), {told} Overall (" in sentences(table)
 
 
 def test_methods_of_one_training_are_best_together() -> None:
@@ -114,12 +120,9 @@ def test_methods_of_one_training_are_best_together() -> None:
     results["fingerprint"] = results["fingerprint"].replace("focal0", "softmax0")
     tests = make_comparisons(("softmax", "ldam", 1e-4), values=VALUES, train_set="long_tailed")
     scores = make_summaries(*trials, train_set="long_tailed")
-    table = leaders(scores, tests, results, Contents(tables=(TABLE,), methods=()), STATISTICS)
+    table = find_leaders(scores, tests, results, PROFILE, make_contents(TABLE), STATISTICS)
     assert places(table) == {"softmax": "best", "focal": "best", "ldam": "worse"}
-    assert (
-        "SOFTMAX and FOCAL (one training) are best, beyond noise"
-        in leader_sentences(table, TABLE)[0]
-    )
+    assert "SOFTMAX and FOCAL (one training) are best, beyond noise" in sentences(table)
 
 
 @pytest.mark.parametrize(
@@ -148,12 +151,12 @@ def test_methods_of_the_highest_accuracy_are_best_together(
     trials = tuple((name, 0, value) for name, value in zip(names, values, strict=True))
     table = found(("softmax", "focal", 1.0), ("softmax", "ldam", p), trials=trials)
     assert places(table) == {"softmax": "best", "focal": "best", "ldam": expected}
-    assert leader_sentences(table, TABLE)[0].endswith(f"test set), {sentence}")
+    assert f"test set), {sentence} Overall (" in sentences(table)
 
 
 def test_the_long_tailed_training_set_is_judged() -> None:
     assert headline_tables(CONTENTS) == [TABLE]
-    assert headline_tables(Contents(tables=CONTENTS.tables[:1], methods=())) == [CONTENTS.tables[0]]
+    assert headline_tables(make_contents(*CONTENTS.tables[:1])) == [CONTENTS.tables[0]]
     paragraphs = leader_paragraphs(found().iloc[:0], CONTENTS)
     assert paragraphs == [("MobileNetV2, trained long-tailed", "No trial has results.")]
 
@@ -173,10 +176,9 @@ def test_classes_of_equal_size_have_no_tail() -> None:
     scores, results = (
         make(*TRIALS, train_set="long_tailed") for make in (make_summaries, make_results)
     )
-    table = leaders(
+    table = find_leaders(
         scores, make_comparisons(train_set="long_tailed"), results,
-        Contents(tables=(TABLE,), methods=()), STATISTICS, has_tail=False,
+        PROFILE.assign(train_long_tailed=9), make_contents(TABLE), STATISTICS,
     )  # fmt: skip
     assert set(table["part"]) == {"overall"}
-    (sentence,) = leader_sentences(table, TABLE)
-    assert sentence.startswith("Overall (100 images of the balanced test set), ")
+    assert sentences(table).startswith("Overall (100 images of the balanced test set), ")

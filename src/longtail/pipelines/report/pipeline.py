@@ -31,11 +31,18 @@ from kedro.pipeline import Node, Pipeline
 from longtail.parameters import Parameters, Table
 from longtail.pipelines.joins import concatenate, merge
 from longtail.pipelines.namespace import Function, Namespace
-from longtail.pipelines.report.nodes import documents, figures, page, published, tables
+from longtail.pipelines.report.nodes import documents, figures, published, tables
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
 from longtail.reporting.page.backbone_figures import FIGURES
+from longtail.reporting.page.data_section import write_data_section
 from longtail.reporting.page.html_tables import write_section
-from longtail.reporting.page.summary_section import show_summary_figures
+from longtail.reporting.page.provenance_section import write_provenance_section
+from longtail.reporting.page.report_page import write_page, write_results_section
+from longtail.reporting.page.species_section import write_species_section
+from longtail.reporting.page.summary_section import show_summary_figures, write_summary_section
+from longtail.reporting.page.unknown_section import write_unknown_section
+from longtail.reporting.tables.appendix import write_introduction
+from longtail.reporting.tables.leaders import find_leaders
 from longtail.trials import grid
 
 # The outputs of the node ``verify``.
@@ -174,7 +181,7 @@ def _data_set(report: Namespace, dataset: str, backbones: list[str]) -> Iterator
     """Tables of all backbones."""
     scores = [f"{report.name}.{backbone}.scores" for backbone in backbones]
     yield report.joined(concatenate, scores, f"{dataset}_scores", "join_scores")
-    yield report.node(tables.find_leaders, f"{dataset}_leaders")
+    yield report.node(find_leaders, f"{dataset}_leaders")
     yield report.node(tables.tabulate_species, [f"{dataset}_species", f"{dataset}_confused_pairs"])
 
 
@@ -207,7 +214,7 @@ def _latex(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[No
     """The documents, and the archive of these and of all tables and figures."""
     box = replace(report, name=f"{report.name}.latex")
     in_latex = {backbone: f"{report.name}.{backbone}.tables" for backbone in backbones}
-    yield box.node(documents.write_introduction, f"{report.name}.introduction_note")
+    yield box.node(write_introduction, f"{report.name}.introduction_note")
     yield box.node(documents.write_overall_results, f"{dataset}_overall_results")
     for write, output in (
         (documents.write_reading_note, f"{report.name}.reading_note"),
@@ -228,21 +235,19 @@ def _page(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Nod
     yield box.node(show_summary_figures, f"{report.name}.summary_figures_section")
     sections = {backbone: f"{report.name}.{backbone}.section" for backbone in backbones}
     written = {
-        "summary": box.node(page.write_summary_section, f"{report.name}.summary_section"),
-        "results": box.node(
-            page.write_results_section, f"{report.name}.results_section", **sections
-        ),
-        "species": box.node(page.write_species_section, f"{report.name}.species_section"),
+        "summary": box.node(write_summary_section, f"{report.name}.summary_section"),
+        "results": box.node(write_results_section, f"{report.name}.results_section", **sections),
+        "species": box.node(write_species_section, f"{report.name}.species_section"),
     }
     if "novelty" in report.arguments:
         output = f"{report.name}.unknown_section"
-        written["unknown"] = box.node(page.write_unknown_section, output)
-    written["data"] = box.node(page.write_data_section, f"{report.name}.data_section")
+        written["unknown"] = box.node(write_unknown_section, output)
+    written["data"] = box.node(write_data_section, f"{report.name}.data_section")
     yield from written.values()
     names = [*written, *(["audit"] if "published" in report.arguments else []), "provenance"]
-    yield box.node(page.write_provenance_section, f"{report.name}.provenance_section")
+    yield box.node(write_provenance_section, f"{report.name}.provenance_section")
     yield box.node(
-        page.write_page,
+        write_page,
         f"{dataset}_report",
         **{name: f"{report.name}.{name}_section" for name in names},
     )

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from longtail.evaluation.comparisons import BASELINE
-from longtail.parameters import FAMILIES, Contents, Family, Table, TrainSet, family_label
+from longtail.parameters import FAMILIES, Contents, Family, Table, family_label
 from longtail.reporting.figures import drawing
 from longtail.reporting.figures.drawing import GREY, MARKERS, PALETTE, Picture
 from longtail.reporting.figures.point_numbers import number_points
@@ -40,7 +40,6 @@ def tail_against_head(
     scores: pd.DataFrame,
     contents: Contents,
     families: Mapping[str, Family | None],
-    grouped_by: TrainSet = "long_tailed",
 ) -> Picture:
     """Plot the accuracy of tail classes against that of head classes, a point per method.
 
@@ -52,8 +51,8 @@ def tail_against_head(
         contents: tables, with labels and their order.
         families: families of the methods by name; None for the baseline, and for methods of no
             family.
-        grouped_by: training set whose class sizes define head and tail.
     """
+    grouped_by = contents.grouped_by
     prefix = fair_prefix(grouped_by)
     if f"{prefix}tail" not in set(scores["test_set"]):
         return drawing.text_figure("Head and tail have nearly equal numbers of training images")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,7 @@ from longtail.imbalance.duplicates import WITHOUT_DUPLICATES, equal_images_note
 from longtail.imbalance.group_sizes import equal_groups_note, groups_differ, has_groups
 from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.nomenclature.display_names import ClassNaming, images_of_classes, known_class_naming
-from longtail.parameters import TrainSet
+from longtail.parameters import Contents
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import GROUP_TEST_SETS, TRAIN_SET_LABELS, by_group
 from longtail.wording import count_range, counted, listed
@@ -23,34 +22,37 @@ NUMBER = re.compile(r"\d[\d,.]*")
 NUMBERS_DIFFER = " (in the example; other files have other numbers)"
 
 
-@dataclass(frozen=True)
-class DataSummary:
-    """The numbers of a data set.
-
-    Attributes:
-        facts: names and values.
-        rejected: reasons, each with the number of files and the first of them.
-        splits: role and name of each subset, the number of its images and of its classes.
-    """
-
-    facts: tuple[tuple[str, str], ...]
-    rejected: tuple[tuple[str, int, str], ...]
-    splits: tuple[tuple[str, str, int, int], ...]
-
-
-def data_section(
-    summary: DataSummary, profile: pd.DataFrame, profile_figure: bytes, grouped_by: TrainSet
+def write_data_section(
+    source: Mapping[str, Any],
+    index: pd.DataFrame,
+    rejected: pd.DataFrame,
+    subsets: pd.DataFrame,
+    profile: pd.DataFrame,
+    class_profile_figure: bytes,
+    contents: Contents,
 ) -> str:
-    """Write the section as HTML."""
-    names = ClassNaming.infer(profile["class_name"])
+    """Write the section as HTML.
+
+    Args:
+        source: summary of the source.
+        index: one row per image; images with the same ``group``, if that column exists, belong
+            together.
+        rejected: one row per file that could not be used, with the reason.
+        subsets: one row per image and subset.
+        profile: class profile of the data set.
+        class_profile_figure: figure of the class sizes, as PNG.
+        contents: what the report has.
+    """
+    names, grouped_by = ClassNaming.infer(profile["class_name"]), contents.grouped_by
     hidden = frozenset[str]() if has_groups(profile) else GROUP_TEST_SETS
     return fragment(
         "data_section.html.j2",
-        summary=summary,
-        splits=[split for split in summary.splits if split[1] not in hidden],
+        facts=data_facts(source, index, rejected, subsets).items(),
+        rejected=rejection_reasons(rejected),
+        splits=[split for split in subset_sizes(index, subsets) if split[1] not in hidden],
         names=names,
         groups=by_group(profile),
-        profile_figure=profile_figure,
+        profile_figure=class_profile_figure,
         has_tail=groups_differ(profile, [grouped_by]),
         alike=equal_groups_note(profile, grouped_by, names.singular, names.plural),
         tail_train=f"train_{grouped_by}",
@@ -59,52 +61,45 @@ def data_section(
     )
 
 
-def data_summary(
+def data_facts(
     source: Mapping[str, Any], index: pd.DataFrame, rejected: pd.DataFrame, subsets: pd.DataFrame
-) -> DataSummary:
-    """Count images, rejected files and subsets.
-
-    Args:
-        source: summary of the source.
-        index: one row per image; images with the same ``group``, if that column exists, belong
-            together.
-        rejected: one row per file that could not be used, with the reason.
-        subsets: one row per image and subset.
-    """
+) -> dict[str, str]:
+    """Count the images, and describe which belong together; see :func:`write_data_section`."""
     names = known_class_naming(index)
     per_class = index["class_name"].value_counts()
-    facts = [
-        ("Images", f"{images_of_classes(index)}; {source['width']} x {source['height']} pixels"),
-        (f"Images per {names.singular}", count_range(per_class.min(), per_class.max())),
-        ("Files that could not be used", f"{len(rejected):,}"),
-    ]
+    facts = {
+        "Images": f"{images_of_classes(index)}; {source['width']} x {source['height']} pixels",
+        f"Images per {names.singular}": count_range(per_class.min(), per_class.max()),
+        "Files that could not be used": f"{len(rejected):,}",
+    }
     if "group" in index:
         sizes = index["group"].value_counts()
         several = sizes[sizes > 1]
-        facts.append(
-            (
-                "Images that belong together",
-                f"{several.sum():,} in {counted(len(several), 'group')} (equal or nearly equal "
-                f"images, or series); a group is on one side of every split"
-                if len(several)
-                else "none found",
-            )
+        facts["Images that belong together"] = (
+            f"{several.sum():,} in {counted(len(several), 'group')} (equal or nearly equal "
+            f"images, or series); a group is on one side of every split"
+            if len(several)
+            else "none found"
         )
     if confirmed := confirmed_note(index, confirmed_left_out(index, subsets)):
-        facts.append(("Confirmed photographs that train", confirmed))
+        facts["Confirmed photographs that train"] = confirmed
     if equal := equal_images_note(index):
-        facts.append(("Duplicates", f"{equal}{_left_out(subsets)}"))
+        facts["Duplicates"] = f"{equal}{_left_out(subsets)}"
     if same := _same_images(subsets):
-        facts.append(("Training sets", f"{'; '.join(same)} have the same images"))
+        facts["Training sets"] = f"{'; '.join(same)} have the same images"
+    return facts
+
+
+def subset_sizes(index: pd.DataFrame, subsets: pd.DataFrame) -> list[tuple[str, str, int, int]]:
+    """Return the role and name of each subset, the number of its images and of its classes."""
     labels = index.set_index("image")["label"]
     of_subsets = subsets.assign(label=subsets["image"].map(labels)).groupby(
         ["role", "name"], sort=False
     )["label"]
-    splits = tuple(
+    return [
         (str(role), str(name), len(of_subset), int(of_subset.nunique()))
         for (role, name), of_subset in of_subsets
-    )
-    return DataSummary(tuple(facts), _reasons(rejected), splits)
+    ]
 
 
 def _left_out(subsets: pd.DataFrame) -> str:
@@ -130,20 +125,20 @@ def _same_images(subsets: pd.DataFrame) -> list[str]:
     return [listed(names) for names in equal.values() if len(names) > 1]
 
 
-def _reasons(rejected: pd.DataFrame) -> tuple[tuple[str, int, str], ...]:
-    """Return reasons by the number of files; reasons that differ only in a number count as one.
+def rejection_reasons(rejected: pd.DataFrame) -> list[tuple[str, int, str]]:
+    """Return reasons by the number of files, each with that number and the first file.
 
-    Such a reason has the number of its first file, which is the example.
+    Reasons that differ only in a number count as one, which has the number of its first file.
     """
     by_reason: dict[str, list[tuple[str, str]]] = {}
     for file, reason in rejected[["file", "reason"]].itertuples(index=False, name=None):
         by_reason.setdefault(NUMBER.sub("n", reason), []).append((file, reason))
     ordered = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
-    return tuple(
+    return [
         (
             f"{files[0][1]}{NUMBERS_DIFFER * (len({reason for _, reason in files}) > 1)}",
             len(files),
             files[0][0],
         )
         for _, files in ordered
-    )
+    ]

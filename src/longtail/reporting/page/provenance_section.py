@@ -10,7 +10,7 @@ import pandas as pd
 
 from longtail.evaluation.trainings import distinct_trainings, is_external
 from longtail.nomenclature.display_names import images_of_classes
-from longtail.parameters import Dataset, Method, Statistics, family_label
+from longtail.parameters import Contents, Dataset, Method, Statistics, family_label
 from longtail.parameters.layers import TAGS
 from longtail.reporting.page.templates import fragment
 from longtail.wording import capitalized, counted, duration, listed
@@ -20,26 +20,23 @@ DESCRIPTIVE_KEYS = {"name", "label", "family", "paper"}
 VERSIONS = ("python", "torch", "timm", "numpy", "longtail")
 
 
-def provenance_section(
-    details: Sequence[tuple[str, str]],
-    methods: Sequence[tuple[str, str, str, str]],
-    backbones: Sequence[str],
-    recipes: Sequence[tuple[str, Sequence[str]]],
+def write_provenance_section(
+    trainings: pd.DataFrame,
+    source: Mapping[str, Any],
+    index: pd.DataFrame,
+    dataset: Dataset,
+    statistics: Statistics,
+    command: str,
+    contents: Contents,
 ) -> str:
-    """Write the section as HTML.
-
-    Args:
-        details: names and values, see :func:`provenance_details`.
-        methods: rows of :func:`papers_and_parameters`.
-        backbones: columns of the table of recipes.
-        recipes: a setting and its value for each backbone, see :func:`recipes`.
-    """
+    """Write the section as HTML; see :func:`provenance_details`."""
+    backbones, settings = recipes(trainings)
     return fragment(
         "provenance_section.html.j2",
-        details=details,
-        methods=methods,
+        details=provenance_details(trainings, source, index, dataset, statistics, command),
+        methods=papers_and_parameters(contents.methods),
         backbones=backbones,
-        recipes=recipes,
+        recipes=settings,
     )
 
 

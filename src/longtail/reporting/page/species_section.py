@@ -10,7 +10,7 @@ import pandas as pd
 from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.nomenclature.display_names import ClassNaming
-from longtail.parameters import Contents, Method, TrainSet, Trial
+from longtail.parameters import Contents, Method, TrainSet, Trial, Trials
 from longtail.parameters.trial_name import TrialName
 from longtail.reporting.page.gallery import Gallery
 from longtail.reporting.page.probability_note import probability_note
@@ -37,6 +37,20 @@ LEVELS: dict[str, Callable[[pd.Series[float]], pd.Series[bool]]] = {
     "half or more": lambda recall: (recall >= 0.5) & (recall < 1),
     "always": lambda recall: recall == 1,
 }
+
+
+def write_species_section(
+    results: pd.DataFrame,
+    species: pd.DataFrame,
+    confused_pairs: pd.DataFrame,
+    gallery: Gallery,
+    contents: Contents,
+    trials: Trials,
+) -> str:
+    """Write the section as HTML; see :func:`species_parts`."""
+    return species_section(
+        species_parts(results, species, confused_pairs, gallery, contents, trials.trials)
+    )
 
 
 def species_section(parts: Sequence[Mapping[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.nomenclature.display_names import ClassNaming
 from longtail.parameters import Contents, TrainSet
@@ -39,7 +40,7 @@ def show_summary_figures(
     Args:
         overview_figure: figure of the best methods, as PNG.
         tail_against_head_figure: figure of the accuracies of tail and head, as PNG.
-        leaders: table of :func:`longtail.reporting.tables.leaders.leaders`.
+        leaders: table of :func:`longtail.reporting.tables.leaders.find_leaders`.
         contents: the tables. The second figure is folded if their methods are of one family.
     """
     return fragment(
@@ -50,28 +51,25 @@ def show_summary_figures(
     )
 
 
-def summary_section(
+def write_summary_section(
     leaders: pd.DataFrame,
-    figures: str,
-    best: pd.DataFrame,
+    summary_figures: str,
+    results: pd.DataFrame,
     species: pd.DataFrame,
-    pairs: pd.DataFrame,
-    novelty: pd.DataFrame | None,
+    confused_pairs: pd.DataFrame,
     contents: Contents,
-    grouped_by: TrainSet,
+    novelty: pd.DataFrame | None = None,
 ) -> str:
     """Write the section as HTML.
 
     Args:
-        leaders: table of :func:`longtail.reporting.tables.leaders.leaders`.
-        figures: figures of all backbones, as HTML, see :func:`show_summary_figures`.
-        best: trial of each training set to report in words, see
-            :func:`longtail.evaluation.best_trials.best_trials`.
+        leaders: table of :func:`longtail.reporting.tables.leaders.find_leaders`.
+        summary_figures: figures of all backbones, as HTML, see :func:`show_summary_figures`.
+        results: the tidy results. The best trial of a training set is reported in words.
         species: table of :func:`longtail.evaluation.species.species_table`.
-        pairs: table of :func:`longtail.evaluation.species.confused_pairs`.
-        novelty: table of :func:`longtail.evaluation.novelty.novelty`; None without unknown classes.
+        confused_pairs: table of :func:`longtail.evaluation.species.confused_pairs`.
         contents: tables, with their labels.
-        grouped_by: training set whose class sizes define head, middle and tail.
+        novelty: table of :func:`longtail.evaluation.novelty.novelty`; None without unknown classes.
     """
     names = ClassNaming.infer(species["species"].unique())
     judged = headline_tables(contents)
@@ -81,7 +79,7 @@ def summary_section(
         has_methods=len(contents.tables[0].methods) > 1,
         synopsis=leader_synopsis(leaders, contents),
         trained=f"Trained {TRAIN_SET_LABELS[judged[0].train_set]}",
-        headings=leader_headings(leaders, grouped_by).values(),
+        headings=leader_headings(leaders, contents.grouped_by).values(),
         backbones=[
             (
                 table.backbone_label,
@@ -90,8 +88,8 @@ def summary_section(
             for table in judged
         ],
         few_seeds=FEW_SEEDS.get(len(contents.tables[0].seeds), ""),
-        figures=figures,
-        found=_recognition(best, species, pairs, novelty, contents, names),
+        figures=summary_figures,
+        found=_recognition(best_trials(results), species, confused_pairs, novelty, contents, names),
         shown_pairs=SUMMARY_PAIRS,
     )
 

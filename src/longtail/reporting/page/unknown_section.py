@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from longtail.evaluation.best_trials import best_trials
 from longtail.evaluation.novelty import FEWEST_KNOWN_IMAGES
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.unknown import UNKNOWN_LABEL
 from longtail.nomenclature.display_names import ClassNaming
+from longtail.parameters import Contents
 from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.reporting.tables.number_format import MISSING, format_interval, format_short
@@ -35,30 +37,31 @@ def unknown_class_names(index: pd.DataFrame) -> list[str]:
     return sorted(names.astype(str).unique())
 
 
-def unknown_section(
+def write_unknown_section(
     novelty: pd.DataFrame,
-    best: pd.DataFrame,
-    unknown: Sequence[str],
-    names: ClassNaming,
-    backbones: Mapping[str, str],
-    methods: Mapping[str, str],
+    results: pd.DataFrame,
+    index: pd.DataFrame,
+    profile: pd.DataFrame,
+    contents: Contents,
 ) -> str:
     """Write the section as HTML.
 
     Args:
         novelty: table of :func:`longtail.evaluation.novelty.novelty`, of all trials.
-        best: trial of each training set to report in words, see
-            :func:`longtail.evaluation.best_trials.best_trials`.
-        unknown: names of the unknown classes.
-        names: form in which class names are shown.
-        backbones: labels of the backbones, by name.
-        methods: labels of the methods, by name.
+        results: the tidy results. The best trial of each training set is reported in words.
+        index: one row per image, with the names of the unknown classes.
+        profile: one row per known class.
+        contents: tables, with the labels of backbones and methods.
     """
-    scores = best[list(TRIAL_COLUMNS)].merge(novelty[novelty["score"] == THRESHOLD_SCORE])
+    names = ClassNaming.infer(profile["class_name"])
+    backbones = {table.backbone: table.backbone_label for table in contents.tables}
+    methods = contents.tables[0].methods
+    best = best_trials(results)[list(TRIAL_COLUMNS)]
+    scores = best.merge(novelty[novelty["score"] == THRESHOLD_SCORE])
     return fragment(
         "unknown_section.html.j2",
         names=names,
-        held_out=[names.html(name) for name in unknown],
+        held_out=[names.html(name) for name in unknown_class_names(index)],
         lead=[
             _sentence(rows, names, f"{backbones[str(backbone)]}, {methods[str(method)]}")
             for (_, backbone, method), rows in scores.groupby(

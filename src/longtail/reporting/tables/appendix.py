@@ -8,7 +8,7 @@ import pandas as pd
 
 from longtail.imbalance.group_sizes import equal_groups_note, has_groups
 from longtail.imbalance.profiles import GROUPS
-from longtail.parameters import TrainSet
+from longtail.parameters import Contents, TrainSet
 from longtail.reporting.tables.latex import escaped
 from longtail.reporting.tables.layouts import TRAIN_SET_LABELS
 from longtail.reporting.tables.table_notes import LOSS_NOTE
@@ -51,7 +51,7 @@ def appendix(introduction: str, sections: Sequence[tuple[str, str]], ending: str
     """Write a document that compiles with pdflatex.
 
     Args:
-        introduction: plain text of :func:`introduction`.
+        introduction: plain text of :func:`write_introduction`.
         sections: label of each backbone, and its LaTeX tables.
         ending: LaTeX text after the sections; may be empty.
     """
@@ -62,22 +62,15 @@ def appendix(introduction: str, sections: Sequence[tuple[str, str]], ending: str
     return "\n".join([APPENDIX_PREAMBLE, escaped(introduction) + "\n", body]) + "\\end{document}\n"
 
 
-def introduction(
-    title: str,
-    profile: pd.DataFrame,
-    train_sets: Sequence[TrainSet],
-    grouped_by: TrainSet = "long_tailed",
-) -> str:
+def write_introduction(profile: pd.DataFrame, contents: Contents) -> str:
     """Describe the numbers of images, and how to read the tables.
 
     Args:
-        title: label of the data set.
         profile: class profile of the data set.
-        train_sets: training sets in the tables.
-        grouped_by: training set whose class sizes define head, middle and tail, which are parts of
-            the test set of the same name.
+        contents: tables, whose training sets are described.
     """
-    trained = ", ".join(_training_images(profile, name) for name in train_sets)
+    grouped_by, train_sets = contents.grouped_by, [table.train_set for table in contents.tables]
+    trained = ", ".join(_training_images(profile, name) for name in dict.fromkeys(train_sets))
     groups = profile.groupby("group")[f"test_{grouped_by}"].sum()
     unequal = {"natural": profile["test_natural"].sum()} if has_natural_test_set(profile) else {}
     sizes = {
@@ -97,8 +90,8 @@ def introduction(
         else note
     )
     return (
-        f"{title}: {len(profile)} classes; training images: {trained}; test images: {listed}. "
-        f"{of_groups} {LOSS_NOTE}"
+        f"{contents.label}: {len(profile)} classes; training images: {trained}; test images: "
+        f"{listed}. {of_groups} {LOSS_NOTE}"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.evaluation.paired_tests import holm
+from longtail.imbalance.group_sizes import groups_differ
 from longtail.parameters import Contents, Statistics, Table, TrainSet
 from longtail.reporting.tables.layouts import (
     TRAIN_SET_LABELS,
@@ -29,29 +30,27 @@ LEADER_COLUMNS = (
 )
 
 
-def leaders(
+def find_leaders(
     scores: pd.DataFrame,
     comparisons: pd.DataFrame,
     results: pd.DataFrame,
+    profile: pd.DataFrame,
     contents: Contents,
     statistics: Statistics,
-    grouped_by: TrainSet = "long_tailed",
-    *,
-    has_tail: bool = True,
 ) -> pd.DataFrame:
     """Compare each method with the best one, for the tail and for all test images.
 
     Methods are compared by accuracy on the test set with the most images of the tail, with the
-    paired tests of the tables and Holm's correction over the other trainings.
+    paired tests of the tables and Holm's correction over the other trainings. If classes do not
+    differ in size, there is no tail, and only all test images count.
 
     Args:
         scores: table of :func:`longtail.evaluation.summaries.summarise`, of all tables.
         comparisons: table of :func:`longtail.evaluation.comparisons.compare_methods`.
         results: the tidy results.
+        profile: class profile of the data set.
         contents: the tables.
         statistics: parameters of intervals and tests.
-        grouped_by: training set whose class sizes define head, middle and tail.
-        has_tail: whether classes differ in size; without a tail, only all test images count.
 
     Returns:
         One row per table, part (``TAIL``, ``OVERALL``) and method with ``LEADER_COLUMNS``: the
@@ -60,8 +59,8 @@ def leaders(
         compared with the first of them. Methods that lack seeds are ``UNTESTED``.
     """
     overall = "natural" if "natural" in set(scores["test_set"]) else "balanced"
-    tail = {TAIL: tail_test_set(grouped_by)} if has_tail else {}
-    parts = {**tail, OVERALL: overall}
+    has_tail = groups_differ(profile, [contents.grouped_by])
+    parts = {**({TAIL: tail_test_set(contents.grouped_by)} if has_tail else {}), OVERALL: overall}
     rows = []
     for table in contents.tables:
         content = TableResults.of(scores, comparisons, results, table, statistics)
@@ -94,11 +93,11 @@ def _compared_with_the_best(
     ]
 
 
-def leader_headings(found: pd.DataFrame, grouped_by: TrainSet = "long_tailed") -> dict[str, str]:
+def leader_headings(found: pd.DataFrame, grouped_by: TrainSet) -> dict[str, str]:
     """Name the images of each part, such as "For the tail (200 images of ...)".
 
     Args:
-        found: rows of :func:`leaders`, of any number of tables.
+        found: rows of :func:`find_leaders`, of any number of tables.
         grouped_by: training set whose class sizes define head, middle and tail.
     """
     has_natural = "natural" in set(found["test_set"])
@@ -122,14 +121,6 @@ def leader_texts(found: pd.DataFrame, table: Table) -> dict[str, str]:
         for part in (TAIL, OVERALL)
         if part in set(rows["part"])
     }
-
-
-def leader_sentences(
-    found: pd.DataFrame, table: Table, grouped_by: TrainSet = "long_tailed"
-) -> list[str]:
-    """Write two sentences: the best methods of a table for the tail and overall."""
-    headings = leader_headings(rows_of_table(found, table), grouped_by)
-    return [f"{headings[part]}, {text}" for part, text in leader_texts(found, table).items()]
 
 
 def leader_synopsis(found: pd.DataFrame, contents: Contents) -> list[str]:
@@ -194,17 +185,16 @@ def headline_tables(contents: Contents) -> list[Table]:
     return [by_train_set[judged_train_set(by_train_set)] for by_train_set in by_backbone.values()]
 
 
-def leader_paragraphs(
-    found: pd.DataFrame, contents: Contents, grouped_by: TrainSet = "long_tailed"
-) -> list[tuple[str, str]]:
-    """Return the label of each backbone, and two sentences on its best methods."""
-    return [
-        (
-            f"{table.backbone_label}, trained {TRAIN_SET_LABELS[table.train_set]}",
-            " ".join(leader_sentences(found, table, grouped_by)) or "No trial has results.",
-        )
-        for table in headline_tables(contents)
-    ]
+def leader_paragraphs(found: pd.DataFrame, contents: Contents) -> list[tuple[str, str]]:
+    """Return the label of each backbone, and two sentences: its best for the tail and overall."""
+    paragraphs = []
+    for table in headline_tables(contents):
+        headings = leader_headings(rows_of_table(found, table), contents.grouped_by)
+        texts = leader_texts(found, table)
+        sentences = [f"{headings[part]}, {text}" for part, text in texts.items()]
+        label = f"{table.backbone_label}, trained {TRAIN_SET_LABELS[table.train_set]}"
+        paragraphs.append((label, " ".join(sentences) or "No trial has results."))
+    return paragraphs
 
 
 def noise_note(statistics: Statistics) -> str:

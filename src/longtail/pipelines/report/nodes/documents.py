@@ -8,8 +8,8 @@ from itertools import groupby
 import pandas as pd
 
 from longtail.imbalance.group_sizes import has_groups
-from longtail.parameters import Contents, Dataset, Statistics, Table
-from longtail.reporting.tables.appendix import appendix, introduction
+from longtail.parameters import Contents, Statistics, Table
+from longtail.reporting.tables.appendix import appendix
 from longtail.reporting.tables.chapter import chapter, overall_results
 from longtail.reporting.tables.latex import BOLD, STAR
 from longtail.reporting.tables.layouts import BODY_LAYOUT, COSTS_LAYOUT, LAYOUTS, THESIS_LAYOUTS
@@ -21,12 +21,6 @@ from longtail.reporting.tables.table_notes import reading_note
 Tables = Mapping[str, str]
 # The figures of each backbone by the names of their files, as PNG, PDF and SVG.
 Figures = Mapping[str, bytes]
-
-
-def write_introduction(profile: pd.DataFrame, dataset: Dataset, contents: Contents) -> str:
-    """See :func:`longtail.reporting.tables.appendix.introduction`."""
-    train_sets = list(dict.fromkeys(table.train_set for table in contents.tables))
-    return introduction(dataset.label, profile, train_sets, dataset.imbalance.grouped_by)
 
 
 def write_reading_note(
@@ -62,12 +56,9 @@ def write_intervals_appendix(
     return appendix(text, _sections(contents, backbones, kinds), published_latex)
 
 
-def write_overall_results(
-    leaders: pd.DataFrame, contents: Contents, dataset: Dataset, statistics: Statistics
-) -> str:
+def write_overall_results(leaders: pd.DataFrame, contents: Contents, statistics: Statistics) -> str:
     """Section 5.1: which methods are best for the tail and overall."""
-    paragraphs = leader_paragraphs(leaders, contents, dataset.imbalance.grouped_by)
-    return overall_results(noise_note(statistics), paragraphs)
+    return overall_results(noise_note(statistics), leader_paragraphs(leaders, contents))
 
 
 def write_chapter(

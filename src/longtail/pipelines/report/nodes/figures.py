@@ -9,7 +9,7 @@ import pandas as pd
 
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.group_sizes import has_groups
-from longtail.parameters import Contents, Dataset, Table
+from longtail.parameters import Contents, Table
 
 
 def select_gallery(
@@ -25,17 +25,17 @@ def select_gallery(
     return gallery(images, index, examples, results, profile)
 
 
-def draw_class_profile(profile: pd.DataFrame, dataset: Dataset) -> tuple[bytes, ...]:
+def draw_class_profile(profile: pd.DataFrame, contents: Contents) -> tuple[bytes, ...]:
     """The training images of each class, with head, middle and tail, as PNG, PDF and SVG.
 
     Without groups nothing is trained on the long-tailed set, and the balanced one is drawn.
     """
     from longtail.reporting.figures import class_profile, drawing
 
-    grouped_by = dataset.imbalance.grouped_by
+    grouped_by = contents.grouped_by
     is_cut = grouped_by == "long_tailed" and not has_groups(profile)
     return class_profile.class_profile(
-        profile, drawing.drawn_text(dataset.label), "balanced" if is_cut else grouped_by
+        profile, drawing.drawn_text(contents.label), "balanced" if is_cut else grouped_by
     )
 
 
@@ -46,14 +46,12 @@ def draw_overview(leaders: pd.DataFrame, contents: Contents) -> tuple[bytes, ...
     return overview(leaders, contents)
 
 
-def draw_tail_against_head(
-    scores: pd.DataFrame, contents: Contents, dataset: Dataset
-) -> tuple[bytes, ...]:
+def draw_tail_against_head(scores: pd.DataFrame, contents: Contents) -> tuple[bytes, ...]:
     """The methods of all backbones by family, tail against head, as PNG, PDF and SVG."""
     from longtail.reporting.figures.tail_against_head import tail_against_head
 
     families = {method.name: method.family for method in contents.methods}
-    return tail_against_head(scores, contents, families, dataset.imbalance.grouped_by)
+    return tail_against_head(scores, contents, families)
 
 
 def draw_figures(
@@ -64,7 +62,7 @@ def draw_figures(
     reliability: pd.DataFrame,
     profile: pd.DataFrame,
     table: Table,
-    dataset: Dataset,
+    contents: Contents,
 ) -> tuple[bytes | str, ...]:
     """A backbone's figures: all as PNG, as PDF and as SVG, and as HTML with their captions.
 
@@ -78,7 +76,7 @@ def draw_figures(
     confusions, histories, reliability = (
         rows.merge(trials.drop_duplicates()) for rows in (confusions, histories, reliability)
     )
-    grouped_by, label = dataset.imbalance.grouped_by, table.backbone_label
+    grouped_by, label = contents.grouped_by, table.backbone_label
     figures = backbone_figures(
         scores, confusions, histories, reliability, profile, table, grouped_by
     )

@@ -6,8 +6,7 @@ import pandas as pd
 
 from longtail.evaluation.species import confused_pairs as confused_pairs_table, species_table
 from longtail.evaluation.summaries import summarise
-from longtail.imbalance.group_sizes import groups_differ
-from longtail.parameters import Contents, Dataset, Statistics, Table
+from longtail.parameters import Statistics, Table
 from longtail.reporting.page.html_tables import tables_html
 from longtail.reporting.tables.cost_table import cost_table
 from longtail.reporting.tables.latex import latex
@@ -18,7 +17,6 @@ from longtail.reporting.tables.layouts import (
     THESIS_LAYOUTS,
     shown_layouts,
 )
-from longtail.reporting.tables.leaders import leaders
 from longtail.reporting.tables.result_tables import interval_table, thesis_table
 from longtail.reporting.tables.table_results import TableResults, rows_of_table
 
@@ -59,23 +57,6 @@ def tabulate(
     )
     tables = (*bare.values(), *(with_intervals.get(layout) for layout in LAYOUTS), costs)
     return scores, *(latex(each) if each else NO_TABLE for each in tables), html
-
-
-def find_leaders(
-    scores: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    results: pd.DataFrame,
-    profile: pd.DataFrame,
-    contents: Contents,
-    dataset: Dataset,
-    statistics: Statistics,
-) -> pd.DataFrame:
-    """See :func:`longtail.reporting.tables.leaders.leaders`."""
-    grouped_by = dataset.imbalance.grouped_by
-    return leaders(
-        scores, comparisons, results, contents, statistics, grouped_by,
-        has_tail=groups_differ(profile, [grouped_by]),
-    )  # fmt: skip
 
 
 def tabulate_species(
