@@ -38,7 +38,7 @@ def test_average_is_the_one_computed_by_hand(decay: float) -> None:
             for parameter in model.parameters():
                 parameter.add_(step)
             dict(model.named_buffers())[running].mul_(step + 1)
-        averaged.update(model)
+        averaged.update_parameters(model)
         kept = min(decay, step / (step + 9)) if step > 1 else 0
         for name in ("classifier.weight", running):
             now = model.state_dict()[name].clone()
@@ -53,7 +53,7 @@ def test_counts_of_batches_are_copied() -> None:
     averaged = ModelEma(model, 0.9)
     for _ in range(3):
         model.train()(torch.zeros(2, 3, 32, 32))
-        averaged.update(model)
+        averaged.update_parameters(model)
     counts = [v for n, v in averaged.model.state_dict().items() if n.endswith("batches_tracked")]
     assert counts and all(count == 3 for count in counts)
 

@@ -182,7 +182,7 @@ def train_epoch(
                     _backward(state, run, batch, loss_of)
             state.optimizer.step()
             if state.ema is not None:
-                state.ema.update(state.model)
+                state.ema.update_parameters(state.model)
             total += batch_loss * len(own_labels)  # stays on the device: no wait
             if (step + 1) % STEPS_BETWEEN_CHECKS == 0:
                 when = f"epoch {state.epoch + 1}"

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from longtail.learning.backbones import ImageModel
 
 
-class ModelEma:
+class ModelEma(AveragedModel):
     """A model whose weights are the exponential moving average of another's.
 
     After step ``t``, from 1, ``average = d average + (1 - d) weights`` with
@@ -34,26 +34,13 @@ class ModelEma:
             for averaged, new in zip(averages, weights, strict=True):
                 _average(averaged, new, warmed_up)
 
-        self._averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+        super().__init__(model, multi_avg_fn=average, use_buffers=True)
 
     @property
     def model(self) -> ImageModel:
         """The averaged model."""
-        averaged = self._averaged.module
-        assert isinstance(averaged, ImageModel)  # a copy of the model that is averaged
-        return averaged
-
-    def update(self, model: ImageModel) -> None:
-        """Add the weights after a step to the average."""
-        self._averaged.update_parameters(model)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the averages and the number of steps."""
-        return self._averaged.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        self._averaged.load_state_dict(state)
+        assert isinstance(self.module, ImageModel)  # a copy of the model that is averaged
+        return self.module
 
 
 @torch.no_grad()
