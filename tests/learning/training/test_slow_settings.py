@@ -22,7 +22,7 @@ from longtail.learning.training import slow_settings
 from longtail.learning.training.slow_settings import (
     TimedAugmentation,
     report_slow_number_format,
-    seconds_per_step,
+    seconds_per_image,
 )
 from longtail.parameters import Backbone, Classifier, Recipe, Trial
 
@@ -61,7 +61,7 @@ def test_bfloat16_that_is_slower_is_reported_once_with_the_factor(
     def timed(_model: Any, _recipe: Recipe, execution: Execution) -> float:
         return factor if execution.dtype == torch.bfloat16 else 1.0
 
-    monkeypatch.setattr(slow_settings, "seconds_per_step", timed)
+    monkeypatch.setattr(slow_settings, "seconds_per_image", timed)
     trial = make_trial(recipe=make_recipe(precision=precision))
     model: Any = None
     for _ in range(2):
@@ -77,7 +77,7 @@ def test_timing_a_step_changes_nothing(precision: Any, make_recipe: Callable[...
     model = build(NET, Classifier(), 7, 32, None).eval()
     before, random = copy.deepcopy(model.state_dict()), torch.get_rng_state()
     recipe = make_recipe(batch_size=4)
-    assert seconds_per_step(model, recipe, Execution(CPU, precision, "never")) > 0
+    assert seconds_per_image(model, recipe, Execution(CPU, precision, "never")) > 0
     assert torch.equal(torch.get_rng_state(), random)
     assert not model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

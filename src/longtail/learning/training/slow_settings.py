@@ -48,7 +48,7 @@ def report_slow_number_format(model: ImageClassifier, trial: Trial, execution: E
     if recipe.precision != "bfloat16" or key in _reported:
         return
     _reported.add(key)
-    factor = seconds_per_step(model, recipe, execution) / seconds_per_step(
+    factor = seconds_per_image(model, recipe, execution) / seconds_per_image(
         model, recipe, execution.in_float32()
     )
     if factor >= MIN_FACTOR:
@@ -60,14 +60,15 @@ def report_slow_number_format(model: ImageClassifier, trial: Trial, execution: E
         )
 
 
-def seconds_per_step(model: ImageClassifier, recipe: Recipe, execution: Execution) -> float:
-    """Measure the time of a forward and backward pass, after one that is not timed.
+def seconds_per_image(model: ImageClassifier, recipe: Recipe, execution: Execution) -> float:
+    """Measure the time of a forward and backward pass for each image, after one that is not timed.
 
     The model, random numbers and gradients stay as they are.
     """
     device, size = execution.device, recipe.image_size
     trained = copy.deepcopy(model).train()
-    images = torch.zeros(_timed_images(recipe), 3, size, size, device=device)
+    count = max(2, min(recipe.batch_size, TIMED_PIXELS // size**2))
+    images = torch.zeros(count, 3, size, size, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
     seconds = []
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -78,16 +79,7 @@ def seconds_per_step(model: ImageClassifier, recipe: Recipe, execution: Executio
             loss.backward()
             loss.item()  # waits for a GPU
             seconds.append(time.perf_counter() - start)
-    return min(seconds[1:])
-
-
-def seconds_per_image(model: ImageClassifier, recipe: Recipe, execution: Execution) -> float:
-    """Return the time of :func:`seconds_per_step` for each image."""
-    return seconds_per_step(model, recipe, execution) / _timed_images(recipe)
-
-
-def _timed_images(recipe: Recipe) -> int:
-    return max(2, min(recipe.batch_size, TIMED_PIXELS // recipe.image_size**2))
+    return min(seconds[1:]) / count
 
 
 class TimedAugmentation:
