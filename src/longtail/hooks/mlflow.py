@@ -142,10 +142,9 @@ class MlflowHook:
             return
         trial: Trial = inputs[f"params:{node.namespace}.trial"]
         tags = {"dataset": trial.dataset, "train_set": trial.train_set}
-        run = self._find(run_id, _trial_name(node))
+        run = self._find(run_id, trial.name)
         if run is None:
-            title = trial_title(trial.method.name, trial.backbone.name, trial.train_set, trial.seed)
-            run = self._create(run_id, _trial_name(node), title, tags)
+            run = self._create(run_id, trial.name, trial_title(trial.name), tags)
             data = (inputs[f"{trial.dataset}_{part}"] for part in ("index", "subsets", "source"))
             self._mlflow().log_inputs(run, [dataset_input(trial, *data)])
         from mlflow.entities import Param
@@ -164,14 +163,11 @@ class MlflowHook:
             outputs = {name.rpartition(".")[2]: value for name, value in outputs.items()}
             self._log_training(self._find(run_id, _trial_name(node)), outputs)
         elif is_step(node, "score"):
-            run = self._find(run_id, _trial_name(node))
-            results: pd.DataFrame = outputs[f"{node.namespace}.results"]
+            name = _trial_name(node)
+            run = self._find(run_id, name)
             if run is None:  # scored again without being fitted in this run
-                named = results.iloc[0]
-                title = trial_title(
-                    named["method"], named["backbone"], named["train_set"], named["seed"]
-                )
-                run = self._create(run_id, _trial_name(node), title, {})
+                run = self._create(run_id, name, trial_title(name), {})
+            results: pd.DataFrame = outputs[f"{node.namespace}.results"]
             dataset = results["dataset"].iloc[0]
             if dataset not in self._has_tail:
                 train_sets = catalog.load("params:grid")["train_sets"]

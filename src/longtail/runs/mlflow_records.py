@@ -15,6 +15,7 @@ from longtail import provenance
 from longtail.config import run_command
 from longtail.imbalance.subsets import class_counts
 from longtail.parameters import Trial
+from longtail.parameters.trial_name import TrialName
 from longtail.trials.training_job import Split
 from longtail.wording import counted
 
@@ -43,14 +44,16 @@ SLICE = {
 }
 
 
-def trial_title(method: str, backbone: str, train_set: str, seed: int) -> str:
+def trial_title(trial: str) -> str:
     """The name of a trial's run, which begins with what differs most between trials.
 
     Examples:
-        >>> trial_title("ldam", "vit_micro", "long_tailed", 0)
+        >>> trial_title("digits.long_tailed.vit_micro.ldam.seed0")
         'ldam · vit_micro · long-tailed · 0'
     """
-    return SEPARATOR.join((method, backbone, train_set.replace("_", "-"), str(seed)))
+    name = TrialName.parse(trial)
+    train_set = name.train_set.replace("_", "-")
+    return SEPARATOR.join((name.method, name.backbone, train_set, str(name.seed)))
 
 
 def run_tags(run_params: Mapping[str, Any], conf_source: str | None) -> dict[str, str]:
