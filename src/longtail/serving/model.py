@@ -104,11 +104,21 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
 
 
 def _content(text: object) -> io.BytesIO | str:
-    """The content of a file, or the reason why it cannot be read."""
+    """The content of a file in base64, or the reason why it cannot be read."""
+    # Among other rows, MLflow turns null into NaN.
+    if text is None or (isinstance(text, float) and math.isnan(text)):
+        return "the photograph is missing: null"
+    unreadable = "not the content of a file in base64"
+    if not isinstance(text, str):
+        return f"{unreadable}: {type(text).__name__} is not a text"
+    if text.startswith("data:"):
+        return f"{unreadable}: leave out 'data:' up to the comma"
     try:
-        return io.BytesIO(_from_base64(text))
-    except ValueError as reason:
-        return str(reason)
+        # Many encoders break base64 into lines.
+        content = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError as error:
+        return f"{unreadable}: {error}"
+    return io.BytesIO(content) if content else "the photograph is missing: the text is empty"
 
 
 def _verify(file: Path) -> None:
@@ -145,31 +155,6 @@ def _damage_of_archive(file: Path) -> str | None:
     # A flipped bit in a header of the archive makes the standard library raise any of these.
     except (*BROKEN_ZIP, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
         return str(error)
-
-
-def _from_base64(text: object) -> bytes:
-    """Decode the content of a file.
-
-    Raises:
-        ValueError: if it is not a text, not in base64, or empty.
-    """
-    # Among other rows, MLflow turns null into NaN.
-    if text is None or (isinstance(text, float) and math.isnan(text)):
-        raise ValueError("the photograph is missing: null")
-    if not isinstance(text, str):
-        raise ValueError(
-            f"not the content of a file in base64: {type(text).__name__} is not a text"
-        )
-    if text.startswith("data:"):
-        raise ValueError("not the content of a file in base64: leave out 'data:' up to the comma")
-    try:
-        # Many encoders break base64 into lines.
-        content = base64.b64decode("".join(text.split()), validate=True)
-    except ValueError as error:
-        raise ValueError(f"not the content of a file in base64: {error}") from None
-    if not content:
-        raise ValueError("the photograph is missing: the text is empty")
-    return content
 
 
 mlflow.models.set_model(ServedRecognizer())
