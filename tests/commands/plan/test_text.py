@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from longtail.commands.plan.duration import Seconds
 from longtail.commands.plan.estimate import Estimate
-from longtail.commands.plan.text import CrossFitting, Plan, lines_of
+from longtail.commands.plan.text import Plan, lines_of
+from longtail.parameters import Predict
 
 
 def test_stages_that_were_never_made_are_not_called_out_of_date() -> None:
@@ -45,11 +47,12 @@ def test_the_time_of_images_that_are_still_to_be_read(
 
 @pytest.mark.parametrize(
     ("cross_fitting", "condition"),
-    [(CrossFitting(6, True), ", if its backbone is frozen"), (CrossFitting(6, False), "")],
+    [("frozen", ", if its backbone is frozen"), ("always", "")],
 )
-def test_what_predict_trains(cross_fitting: CrossFitting, condition: str) -> None:
+def test_what_predict_trains(cross_fitting: Any, condition: str) -> None:
     nothing = Estimate(1, None, "a few timed steps", None, 0.0, 0)
-    plan = Plan((), (), {}, {}, (), (), {}, (), cross_fitting, nothing, Path("data"))
+    predict = Predict(folds=5, cross_fitting=cross_fitting)
+    plan = Plan((), (), {}, {}, (), (), {}, (), predict, nothing, Path("data"))
     _, line, _ = lines_of(plan, 0, ["--pipelines=predict"])
     assert line == (
         "Cross-fitting comes on top: predict trains the trial that it chooses on all photographs "

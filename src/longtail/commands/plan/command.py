@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -20,11 +20,11 @@ from longtail.commands.plan.data import (
     weights_sha256,
 )
 from longtail.commands.plan.estimate import by_earlier_trainings, estimate
-from longtail.commands.plan.text import CrossFitting, Plan, lines_of
+from longtail.commands.plan.text import Plan, lines_of
 from longtail.commands.plan.trainings import planned_trainings
 from longtail.commands.run_options import selected
 from longtail.context import open_project
-from longtail.parameters import Parameters, Trial
+from longtail.parameters import Trial
 from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.pipelines.train.nodes import read_external
 from longtail.preflight.inputs import check_predictions, external_trials, refuse_missing
@@ -103,6 +103,8 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
             own = [trial for trial in trials if trial.dataset == name]
             like = planned_trainings(own, {name: stored}, weights, store, catalog)
             times[name] = by_earlier_trainings(like, store, workers)
+    recognizer = f"{dataset_of(parameters)}_recognizer"
+    cross_fits = recognizer in made and parameters.predict.cross_fitting != "never"
     downloads = [f"the images of {name}" for name, of in data.items() if not of.is_read]
     downloads += [f"the weights of {name}" for name, of in weights.items() if of == UNKNOWN_SHA256]
     return Plan(
@@ -114,7 +116,7 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
         unchecked=unchecked,
         stale=_stale(known, data, catalog),
         left_out=tuple(stages_after(pipeline)),
-        cross_fitting=_cross_fitting(parameters, made),
+        predict=parameters.predict if cross_fits else None,
         estimate=estimate(
             trainings,
             data,
@@ -124,14 +126,6 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
         ),
         data=located(catalog.load("params:data")),
     )
-
-
-def _cross_fitting(parameters: Parameters, made: Set[str]) -> CrossFitting | None:
-    """What a pipeline that makes data sets of these names would cross-fit."""
-    given = parameters.predict
-    if f"{dataset_of(parameters)}_recognizer" not in made or given.cross_fitting == "never":
-        return None
-    return CrossFitting(given.folds + 1, frozen_only=given.cross_fitting == "frozen")
 
 
 def _check_results(pipeline: Pipeline, catalog: LongtailCatalog) -> None:

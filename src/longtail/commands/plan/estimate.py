@@ -57,7 +57,7 @@ def estimate(
 ) -> Estimate:
     """Estimate a run from its trainings."""
     new = [training for training in trainings if not training.is_stored]
-    on_gpu = any(training.job.trial.compute.device != "cpu" for training in new) and has_gpu()
+    on_gpu = _on_gpu(new)
     measured = [on_h200(training) for training in new]
     is_measured = all(each is not None for each in measured)
     needs_gpu = is_measured and bool(gigabytes_on_h200(*new)) and not on_gpu
@@ -83,11 +83,14 @@ def by_earlier_trainings(
         store: store of earlier trainings.
         workers: how many run at the same time.
     """
-    on_gpu = any(of.job.trial.compute.device != "cpu" for of in trainings) and has_gpu()
-    rates = Rates.of_cards(store.cards(), on_gpu=on_gpu)
-    known = [(rates.of(training.job), training.image_epochs) for training in trainings]
-    durations = [rate * image_epochs for rate, image_epochs in known if rate is not None]
-    return _in_parallel(durations, workers) if len(durations) == len(known) else None
+    rates = Rates.of_cards(store.cards(), on_gpu=_on_gpu(trainings))
+    durations, _ = _durations(trainings, rates, may_time=False)
+    return None if durations is None else _in_parallel(durations, workers)
+
+
+def _on_gpu(trainings: Iterable[PlannedTraining]) -> bool:
+    """Whether this machine has a GPU that the trainings may use."""
+    return any(of.job.trial.compute.device != "cpu" for of in trainings) and has_gpu()
 
 
 def _durations(

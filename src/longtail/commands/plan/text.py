@@ -12,23 +12,11 @@ from rich import filesize
 from longtail.commands.plan.duration import Seconds
 from longtail.commands.plan.estimate import Estimate
 from longtail.commands.plan.trainings import PlannedTraining
+from longtail.parameters import Predict
 from longtail.project import program, shown
 from longtail.wording import counted, duration, is_or_are, listed
 
 HOUR = 3600.0
-
-
-@dataclass(frozen=True)
-class CrossFitting:
-    """What `predict` would train, of a trial that is not known before the results are.
-
-    Attributes:
-        trainings: how many.
-        frozen_only: whether only of a trial with a frozen backbone.
-    """
-
-    trainings: int
-    frozen_only: bool
 
 
 @dataclass(frozen=True)
@@ -45,7 +33,7 @@ class Plan:
         unchecked: the methods whose external predictions could not be checked yet.
         stale: the trials whose stored results are not current, by the reason.
         left_out: the stages that need what the run makes, and that it would not make.
-        cross_fitting: what `predict` would train; None if it would not.
+        predict: the parameters by which `predict` would cross-fit; None if it would not.
         estimate: the time and the space that it would take.
         data: the data folder.
     """
@@ -58,7 +46,7 @@ class Plan:
     unchecked: tuple[str, ...]
     stale: Mapping[str, list[str]]
     left_out: tuple[str, ...]
-    cross_fitting: CrossFitting | None
+    predict: Predict | None
     estimate: Estimate
     data: Path
 
@@ -84,8 +72,8 @@ def lines_of(plan: Plan, free_bytes: int, arguments: Sequence[str]) -> Iterator[
         yield from _time(plan)
         size, free = filesize.decimal(plan.estimate.disk_bytes), filesize.decimal(free_bytes)
         yield f"Disk: at most {size} in {shown(plan.data)}, beside the report; {free} are free"
-    if plan.cross_fitting is not None:
-        yield _cross_fitting(plan.cross_fitting)
+    if plan.predict is not None:
+        yield _cross_fitting(plan.predict)
     if plan.left_out:
         yield f"Not made by this run: {listed(plan.left_out)}"
     yield f"Start it: {shlex.join([program(), 'run', *arguments])}"
@@ -123,9 +111,9 @@ def _trainings(plan: Plan) -> Iterator[str]:
         yield "Nothing is trained: every training is in the store. Results are computed from it"
 
 
-def _cross_fitting(cross_fitting: CrossFitting) -> str:
-    trainings = counted(cross_fitting.trainings, "training")
-    condition = ", if its backbone is frozen" if cross_fitting.frozen_only else ""
+def _cross_fitting(predict: Predict) -> str:
+    trainings = counted(predict.folds + 1, "training")
+    condition = ", if its backbone is frozen" if predict.cross_fitting == "frozen" else ""
     return (
         f"Cross-fitting comes on top: predict trains the trial that it chooses on all photographs "
         f"and without each fold ({trainings}){condition}. Those in the store are reused"
