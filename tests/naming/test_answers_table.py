@@ -32,6 +32,8 @@ from longtail.naming.recognizer import (
 from longtail.naming.taxonomy import NO_GROUP, Rank
 from longtail.naming.track_record import track_record
 from longtail.parameters import CanonicalLoss, Predict, Trial
+from longtail.trials.loss_schedule import LossSchedule
+from longtail.trials.training_job import Split, TrainingJob
 
 SPECIES = ["noctua_pronuba", "noctua_fimbriata", "xestia_baja"]
 TAXONOMY = {name: {"genus": name.split("_")[0]} for name in SPECIES}
@@ -283,13 +285,12 @@ def described(
     counts = np.array([5, 4, 3])
     stated = PriorAndTaxonomy(np.full(3, 1 / 3), "as many of each", TAXONOMY)
     stated = PriorAndTaxonomy(**{**vars(stated), **changes})
-    loss = CanonicalLoss(offsets=np.log(counts))
+    learnt, none = np.repeat(np.arange(3), counts), np.arange(0)
+    split = Split(np.arange(len(learnt)), learnt, none, none, 3)
+    losses = LossSchedule(CanonicalLoss(offsets=np.log(counts)))
     trained = TrainedTrial(
-        trial=make_trial(),
+        job=TrainingJob(make_trial(), split, losses),
         fingerprint="f" * 64,
-        loss=loss,
-        class_counts=counts,
-        seen_counts=counts.astype(float),
         is_tail=np.array([False, False, True]),
         class_names=SPECIES,
         image_size=32,

@@ -31,8 +31,9 @@ from longtail.naming.synonyms import read_synonyms
 from longtail.naming.taxonomy import Taxonomy, genera, ranks_of, read_taxonomy
 from longtail.naming.track_record import overall_accuracy, track_record
 from longtail.naming.user_tables import read_species_list, read_weights
-from longtail.parameters import CanonicalLoss, Predict, Trial
+from longtail.parameters import Predict
 from longtail.schemas.vocabulary import SPECIES
+from longtail.trials.training_job import TrainingJob
 from longtail.wording import decimal, level_in_percent, listed
 
 # The priors that are no files.
@@ -49,22 +50,15 @@ class TrainedTrial:
     """A finished training.
 
     Attributes:
-        trial: trial that was trained.
-        fingerprint: fingerprint of its training.
-        loss: loss of its last epoch.
-        class_counts: number of training images of each class, (classes,).
-        seen_counts: the images of each class that its last epoch had, see
-            :attr:`longtail.trials.training_job.TrainingJob.seen_counts`.
+        job: the training.
+        fingerprint: fingerprint of the training.
         is_tail: whether each class is one of the tail, (classes,).
         class_names: names of the classes, in the order of the labels.
         image_size: the side of the stored images, to which photographs are cropped, in pixels.
     """
 
-    trial: Trial
+    job: TrainingJob
     fingerprint: str
-    loss: CanonicalLoss
-    class_counts: Int64Array
-    seen_counts: Float64Array
     is_tail: BoolArray
     class_names: list[str]
     image_size: int
@@ -152,10 +146,10 @@ def make_recognizer(
     Returns:
         Plain values; :class:`longtail.naming.decision_rule.DecisionRule` reads them.
     """
-    trial, class_counts = trained.trial, trained.class_counts
+    job, trial, class_counts = trained.job, trained.job.trial, trained.job.split.class_counts
     validation, test, unknown = held_out.validation, held_out.test, held_out.unknown
-    mixed = trial.last_stage.recipe.mixing is not None
-    assumed, exactness = assumed_prior(trained.loss, trained.seen_counts, mixed)
+    loss, mixed = job.losses.last, job.recipe.mixing is not None
+    assumed, exactness = assumed_prior(loss, job.seen_counts, mixed)
     values: dict[str, Any] = {
         "dataset": trial.dataset,
         "trial": trial.model_dump(mode="json"),
@@ -164,7 +158,7 @@ def make_recognizer(
         "class_names": trained.class_names,
         "image_size": trained.image_size,
         "input_size": trial.recipe.image_size,
-        "loss": trained.loss.as_dict(),
+        "loss": loss.as_dict(),
         "train_prior": (class_counts / class_counts.sum()).tolist(),
         "assumed_prior": assumed.tolist(),
         "assumed_prior_is": exactness,

@@ -119,17 +119,8 @@ def describe_recognizer(
         job, fingerprint = TrainingJob.of(trial, split), chosen.fingerprint
         held_out = held_out_logits(chosen, job, weights, images, labels, subsets, store)
         key = None
-    counts = job.split.class_counts
-    trained = TrainedTrial(
-        trial,
-        fingerprint,
-        job.losses.last,
-        counts,
-        job.seen_counts,
-        (profile["group"] == GROUPS[-1]).to_numpy() & (np.ptp(counts) > 0),
-        class_names,
-        images.shape[1],
-    )
+    is_tail = (profile["group"] == GROUPS[-1]).to_numpy() & (np.ptp(job.split.class_counts) > 0)
+    trained = TrainedTrial(job, fingerprint, is_tail, class_names, images.shape[1])
     recognizer = make_recognizer(trained, held_out, stated, predict)
     compares = recognizer["unknown"]["score"] in NEIGHBOUR_SCORES
     recognizer[LEARNT_FEATURES] = key if compares else None
