@@ -18,8 +18,8 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io.core import DatasetError
 
 from longtail.__main__ import main
-from longtail.cli import _explained, _run_command, cli
-from longtail.commands.options import split_load_versions, split_params
+from longtail.cli import _run_command, cli
+from longtail.commands.options import Command, split_load_versions, split_params
 from longtail.config import GridConfigLoader
 from longtail.schemas.published import PUBLISHED
 from tests.projects import kedro as in_project
@@ -568,7 +568,12 @@ def test_the_project_s_runner_is_the_default() -> None:
 
 def test_an_error_of_a_dataset_is_shown_as_it_is() -> None:
     other = DatasetError("digits_index: Failed while loading.\n[Errno 13] Permission denied")
-    assert _explained(other) == str(other)
+
+    def fail() -> None:
+        raise other
+
+    result = CliRunner().invoke(Command("fail", callback=fail), [])
+    assert (result.exit_code, result.output) == (1, f"Error: {other}\n")
 
 
 def test_a_slice_ends_with_the_command_for_what_follows(

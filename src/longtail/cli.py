@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from longtail.interruption import EXIT_STATUS, end_at_once, interruptible
+from longtail.interruption import end_at_once
 
 if Path(sys.argv[0]).name in ("kedro", "longtail", "__main__.py"):
     end_at_once()  # before the imports below, which take a second
@@ -20,11 +20,10 @@ from typing import Any
 
 import click
 import rich
-from kedro.config import MissingConfigException
 from kedro.framework.cli import project as kedro_project
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.project import settings
-from kedro.io.core import DatasetError, DatasetNotFoundError
+from kedro.io.core import DatasetNotFoundError
 from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 
@@ -39,7 +38,7 @@ from longtail.commands.run_options import (
     selected,
 )
 from longtail.config import GridConfigLoader, check_environment
-from longtail.errors import ConfigurationError, LongtailError, RunInterruptedError
+from longtail.errors import ConfigurationError
 from longtail.parameters import unknown
 from longtail.parameters.layers import merge
 from longtail.project import program, shown
@@ -72,7 +71,7 @@ def _run_command() -> click.Command:
         if given.get("is_async"):  # deprecated by Kedro, which passes it to the runner like this
             given["is_async"] = False
             given["runner_params"] = {**given["runner_params"], "is_async": True}
-        with _errors_in_one_message(), _mistakes_explained(given):
+        with _mistakes_explained(given):
             return original(**given, **unused)
 
     kept = ("name", "context_settings", "epilog", "short_help")
@@ -89,7 +88,7 @@ def _plan_command() -> click.Command:
         _check_selection(given)
         from longtail.commands.plan import plan as print_plan
 
-        with _errors_in_one_message(), _mistakes_explained(given):
+        with _mistakes_explained(given):
             print_plan(given, context.meta[ARGUMENTS_KEY])
 
     return RunCommand(
@@ -186,29 +185,6 @@ def _misspelt(given: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> I
                 yield f"--{flag}: there is no '{name}'. {hint}{valid}"
 
 
-class _Interruption(click.ClickException):
-    exit_code = EXIT_STATUS
-
-
-@contextmanager
-def _errors_in_one_message() -> Iterator[None]:
-    """Show errors that the user can fix, and interruptions, without a traceback."""
-    try:
-        with interruptible():
-            yield
-    except RunInterruptedError as error:
-        raise _Interruption(str(error)) from None
-    except LongtailError as error:
-        raise click.ClickException(str(error)) from None
-    except DatasetError as error:
-        raise click.ClickException(_explained(error)) from None
-    except MissingConfigException as error:
-        raise click.ClickException(
-            f"{' '.join(str(error).split())}. A --conf-source has the folder base and one for each "
-            f"environment; in an archive, all of them are in one folder"
-        ) from None
-
-
 def _run_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say which run a command is about."""
     command = click.option("--env", "-e", envvar="KEDRO_ENV", help="The environment of the run.")(
@@ -234,8 +210,7 @@ def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
     _check_environment(env)
     from longtail.commands.lock import make_lock
 
-    with _errors_in_one_message():
-        make_lock(env, params, file or _lock_file(env))
+    make_lock(env, params, file or _lock_file(env))
 
 
 @cli.command(cls=Command)
@@ -249,8 +224,7 @@ def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> No
     _check_environment(env)
     from longtail.commands.lock import regenerate as make_again
 
-    with _errors_in_one_message():
-        make_again(env, params, file or _lock_file(env))
+    make_again(env, params, file or _lock_file(env))
 
 
 @cli.command(cls=Command)
@@ -286,8 +260,7 @@ def prune(
             return False
         return click.confirm(question)
 
-    with _errors_in_one_message():
-        free_space(env, params, keep, ask_mlflow=not no_mlflow, agreed=agreed)
+    free_space(env, params, keep, ask_mlflow=not no_mlflow, agreed=agreed)
 
 
 @cli.command(cls=Command)
@@ -309,13 +282,12 @@ def report(run: str, env: str | None, params: dict[str, Any]) -> None:
     """
     from longtail.commands.report import report_again
 
-    with _errors_in_one_message():
-        record = tracking.record_of(run) if time_of(run) else None
-        of_run = _options_of(record.command, run) if record else {}
-        env, source = env or of_run.get("env"), of_run.get("conf_source")
-        _check_environment(env, source)
-        merged = merge(of_run.get("params", {}), params)
-        report_again(run, env, merged, given=params, record=record, conf_source=source)
+    record = tracking.record_of(run) if time_of(run) else None
+    of_run = _options_of(record.command, run) if record else {}
+    env, source = env or of_run.get("env"), of_run.get("conf_source")
+    _check_environment(env, source)
+    merged = merge(of_run.get("params", {}), params)
+    report_again(run, env, merged, given=params, record=record, conf_source=source)
 
 
 def _options_of(command: str, run: str) -> dict[str, Any]:
@@ -344,8 +316,7 @@ def compare(before: str | None, after: str | None, env: str | None, params: dict
     _check_environment(env)
     from longtail.commands.compare import compare_runs
 
-    with _errors_in_one_message():
-        compare_runs(before, after, env, params)
+    compare_runs(before, after, env, params)
 
 
 @cli.command("parameters", cls=Command)
@@ -359,8 +330,7 @@ def print_parameters(pattern: str | None, env: str | None, params: dict[str, Any
     _check_environment(env)
     from longtail.commands.parameters import print_parameters as print_matching
 
-    with _errors_in_one_message():
-        print_matching(pattern, env, params)
+    print_matching(pattern, env, params)
 
 
 @cli.command("mlflow", cls=Command)
@@ -369,25 +339,16 @@ def show_runs(port: int) -> None:
     """Show the runs in MLflow: start its pages and print the address of the table."""
     from longtail.commands.mlflow_pages import open_runs
 
-    with _errors_in_one_message():
-        open_runs(port)
+    open_runs(port)
 
 
 def _lock_file(env: str | None) -> Path:
     return Path(shown(configuration() / (env or "base") / "lock.yml"))
 
 
-def _explained(error: DatasetError) -> str:
-    """What could not be loaded or saved, and why."""
-    if isinstance(error, DatasetNotFoundError):  # Kedro raises it for --load-versions only
-        return f"--load-versions: {error}"
-    return str(error)
-
-
 def _check_environment(env: str | None, conf_source: str | None = None) -> None:
-    with _errors_in_one_message():
-        folder = Path(conf_source) if conf_source else configuration()
-        check_environment(env or os.environ.get("KEDRO_ENV"), folder)
+    folder = Path(conf_source) if conf_source else configuration()
+    check_environment(env or os.environ.get("KEDRO_ENV"), folder)
 
 
 complete_values_after_equals()

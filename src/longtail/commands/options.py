@@ -1,4 +1,4 @@
-"""The values of options on the command line."""
+"""Commands, and the values of their options on the command line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from typing import Any
 
 import click
 import yaml
+from kedro.config import MissingConfigException
+from kedro.io.core import DatasetError, DatasetNotFoundError
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from longtail.config import UNREADABLE, unreadable_reason
+from longtail.errors import LongtailError, RunInterruptedError
+from longtail.interruption import EXIT_STATUS, interruptible
 from longtail.parameters import Parameters, unknown
 from longtail.wording import first_line
 
@@ -25,7 +29,10 @@ PATHS = ("/", "~/", "./", "../")
 
 
 class Command(click.Command):
-    """A command that refuses an option that is given twice; click would use the last one."""
+    """A command that refuses an option that is given twice; click would use the last one.
+
+    It shows errors that the user can fix, and interruptions, without a traceback.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         _, _, given = self.make_parser(ctx).parse_args(list(args))
@@ -34,6 +41,28 @@ class Command(click.Command):
                 ctx.fail(f"{option.opts[0]} is given twice. Give it once, with all values")
         ctx.meta[ARGUMENTS_KEY] = tuple(args)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with interruptible():
+                return super().invoke(ctx)
+        except RunInterruptedError as error:
+            raise _Interruption(str(error)) from None
+        except LongtailError as error:
+            raise click.ClickException(str(error)) from None
+        except DatasetNotFoundError as error:  # Kedro raises it for --load-versions only
+            raise click.ClickException(f"--load-versions: {error}") from None
+        except DatasetError as error:
+            raise click.ClickException(str(error)) from None
+        except MissingConfigException as error:
+            raise click.ClickException(
+                f"{' '.join(str(error).split())}. A --conf-source has the folder base and one for "
+                f"each environment; in an archive, all of them are in one folder"
+            ) from None
+
+
+class _Interruption(click.ClickException):
+    exit_code = EXIT_STATUS
 
 
 def split_params(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
