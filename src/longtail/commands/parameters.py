@@ -32,9 +32,11 @@ def print_parameters(
     Raises:
         ConfigurationError: if no key matches.
     """
+    with open_project(environment, parameters) as (_, context):
+        values = context.loader.parameters()[0].model_dump(mode="json")
     entries = [
-        (_key(section, entry), section, entry)
-        for section in sections(_values(environment, parameters))
+        (f"{section.path}.{entry.key}".lstrip("."), section, entry)
+        for section in sections(values)
         for entry in section.entries
     ]
     found = [item for item in entries if _matches(item[0], pattern or "")]
@@ -44,15 +46,6 @@ def print_parameters(
         hint = f". Did you mean {' or '.join(near)}?" if near else ""
         raise ConfigurationError(f"no parameter has '{pattern}' in its key{hint}")
     click.echo("\n".join(line for item in found for line in _lines(*item)))
-
-
-def _values(environment: str | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    with open_project(environment, parameters) as (_, context):
-        return context.loader.parameters()[0].model_dump(mode="json")
-
-
-def _key(section: Section, entry: ParameterEntry) -> str:
-    return f"{section.path}.{entry.key}".lstrip(".")
 
 
 def _matches(key: str, pattern: str) -> bool:

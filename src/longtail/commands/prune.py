@@ -21,7 +21,6 @@ from longtail.retention import uses
 from longtail.retention.plan import ItemDecision, Needs, RemovalPlan, decide_stored, decide_versions
 from longtail.retention.scan import Stored, Version, remove_stored, remove_version, scan
 from longtail.retention.table import summary, table
-from longtail.retention.uses import Use
 from longtail.runs import tracking
 from longtail.runs.data_layout import CARDS, Layout
 from longtail.storage.store import TrialStore
@@ -111,8 +110,14 @@ def _planned(
         named = None if links or in_progress else _named(layout.data, versions)
         stored = _decide_all_stored(layout, found.stored, named, running=bool(in_progress))
         notes = (
-            *map(_in_progress, in_progress),
-            *map(_not_followed, links),
+            *(
+                f"Run {use.version} is in progress: what it uses is kept, and so are all trainings."
+                for use in in_progress
+            ),
+            *(
+                f"{link} is a symbolic link, which may hide cards: all finished trainings are kept."
+                for link in links
+            ),
             *_from_the_future(found.versions),
         )
         yield RemovalPlan([*versions, *stored], notes)
@@ -168,10 +173,6 @@ def _refuse_foreign_database(
         )
 
 
-def _in_progress(use: Use) -> str:
-    return f"Run {use.version} is in progress: what it uses is kept, and so are all trainings."
-
-
 def _from_the_future(versions: list[Version]) -> list[str]:
     future = sorted(filter(is_in_future, {version.name for version in versions}))
     if not future:
@@ -180,10 +181,6 @@ def _from_the_future(versions: list[Version]) -> list[str]:
         f"There are versions from the future, up to {future[-1]}: the clock was wrong when they "
         f"were saved, or is wrong now. The newest of the others are kept as well."
     ]
-
-
-def _not_followed(link: str) -> str:
-    return f"{link} is a symbolic link, which may hide cards: all finished trainings are kept."
 
 
 @contextmanager

@@ -154,22 +154,19 @@ def _of_datasets(
     saved = {name for node in nodes for name in node.outputs}
     loaded = {name for node in nodes for name in node.inputs} - saved
     files = made(pipeline, catalog, ("",))  # every name ends with ""
+    sizes = {name: file.stat().st_size for name, file in files.items() if file.is_file()}
     return [
         {
             "event": f"after_dataset_{what}",
             "dataset": name,
             "node_id": viz_id(name),
             "status": "Available",
-            **({"size": files[name].stat().st_size} if _is_file(files.get(name)) else {}),
+            **({"size": sizes[name]} if name in sizes else {}),
         }
         for what, names in (("loaded", loaded), ("saved", saved))
         for name in sorted(names)
         if not name.startswith("params:")
     ]
-
-
-def _is_file(path: Path | None) -> bool:
-    return path is not None and path.is_file()
 
 
 def _now() -> str:
