@@ -73,7 +73,6 @@ def names_page(
         trusted=int((names["trust"] == YES).sum()),
         unsure=int((names["answer"] == DONT_KNOW).sum()),
         tested=_tested(recognizer["trusted_on_test"], learnt),
-        meaning=_meaning(recognizer["error_rate"]),
         on_page=len(chosen),
         readable=int((names["error"] == "").sum()),
         seen=seen_note(names[ALREADY_IN].tolist()),
@@ -96,14 +95,6 @@ def _tested(on_test: Mapping[str, Any], learnt: str) -> str:
     return (
         f"{start} it was sure of {counted(trusted, 'name')}, and {wrong:,} of these "
         f"{'was' if wrong == 1 else 'were'} wrong."
-    )
-
-
-def _meaning(error_rate: float) -> str:
-    """Explain trusted names in one sentence."""
-    return (
-        f"“Trusted” means sure enough that at most about {percent(error_rate)} of all trusted "
-        f"names should be wrong; any single one can be, so look at those that matter to you."
     )
 
 
