@@ -28,7 +28,7 @@ from longtail.reporting.page.data_section import data_facts, rejection_reasons, 
 from longtail.reporting.page.gallery import (
     MAX_PHOTOGRAPHS,
     THUMBNAIL_SIDE,
-    gallery,
+    select_gallery,
     thumbnail,
 )
 from longtail.reporting.page.species_rows import rows_as_data
@@ -123,7 +123,7 @@ def parts(
         results,
         species_table(confusions, classes, 0.95).assign(confidence=0.95),
         confused_pairs(confusions, classes, 0.95),
-        gallery(pixels, index, drawn, results, classes),
+        select_gallery(pixels, index, drawn, results, classes),
         contents("long_tailed"),
         [trial("natural"), trial("long_tailed")],
     )

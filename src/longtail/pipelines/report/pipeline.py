@@ -35,6 +35,7 @@ from longtail.pipelines.report.nodes import documents, figures, published, table
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
 from longtail.reporting.page.backbone_figures import FIGURES
 from longtail.reporting.page.data_section import write_data_section
+from longtail.reporting.page.gallery import select_gallery
 from longtail.reporting.page.html_tables import write_section
 from longtail.reporting.page.provenance_section import write_provenance_section
 from longtail.reporting.page.report_page import write_page, write_results_section
@@ -231,7 +232,7 @@ def _latex(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[No
 
 def _page(report: Namespace, dataset: str, backbones: list[str]) -> Iterator[Node]:
     box = replace(report, name=f"{report.name}.page")
-    yield box.node(figures.select_gallery, f"{dataset}_gallery")
+    yield box.node(select_gallery, f"{dataset}_gallery")
     yield box.node(show_summary_figures, f"{report.name}.summary_figures_section")
     sections = {backbone: f"{report.name}.{backbone}.section" for backbone in backbones}
     written = {

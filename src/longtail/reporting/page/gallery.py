@@ -27,8 +27,8 @@ TAIL_SHARE = 2 / 3
 Gallery = list[dict[str, Any]]
 
 
-def gallery(
-    pixels: UInt8Array,
+def select_gallery(
+    images: UInt8Array,
     index: pd.DataFrame,
     examples: pd.DataFrame,
     results: pd.DataFrame,
@@ -37,7 +37,7 @@ def gallery(
     """Choose examples from the best trial of each training set on the validation images.
 
     Args:
-        pixels: uint8 (images, height, width, 3), memory-mapped or not.
+        images: uint8 (images, height, width, 3), memory-mapped or not.
         index: table with the file of each image.
         examples: rows of :func:`longtail.evaluation.predictions.examples`, of any number of trials.
         results: results of these trials.
@@ -62,7 +62,7 @@ def gallery(
                 "group": group if has_groups(profile) else "",
                 "right": right,
                 "file": index["file"].iloc[int(row["image"])],
-                "jpeg": b64encode(thumbnail(pixels[int(row["image"])])).decode(),
+                "jpeg": b64encode(thumbnail(images[int(row["image"])])).decode(),
                 "true": classes["class_name"][int(row["true"])],
                 "true_probability": float(row["true_probability"]),
                 "train_images": int(trained[int(row["true"])]),

@@ -89,7 +89,7 @@ def gallery_answers(
     """Return correct and incorrect predictions, by heading; headings without any are left out.
 
     Args:
-        answers: ``answers`` of :func:`longtail.reporting.page.gallery.gallery`.
+        answers: ``answers`` of :func:`longtail.reporting.page.gallery.select_gallery`.
         names: form in which the names are shown.
     """
 

@@ -80,7 +80,7 @@ def species_parts(
         results: the tidy results.
         species: table of :func:`longtail.evaluation.species.species_table`.
         pairs: table of :func:`longtail.evaluation.species.confused_pairs`.
-        pictures: photographs of :func:`longtail.reporting.page.gallery.gallery`.
+        pictures: photographs of :func:`longtail.reporting.page.gallery.select_gallery`.
         contents: tables of the report, with the labels of backbones and methods.
         trials: trials of the grid.
     """

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy.typing as npt
 import pandas as pd
 
 from longtail.evaluation.trainings import TRIAL_COLUMNS
 from longtail.imbalance.group_sizes import has_groups
 from longtail.parameters import Contents, Table
-
-
-def select_gallery(
-    images: npt.NDArray[Any],
-    index: pd.DataFrame,
-    examples: pd.DataFrame,
-    results: pd.DataFrame,
-    profile: pd.DataFrame,
-) -> list[dict[str, Any]]:
-    """See :func:`longtail.reporting.page.gallery.gallery`."""
-    from longtail.reporting.page.gallery import gallery
-
-    return gallery(images, index, examples, results, profile)
 
 
 def draw_class_profile(profile: pd.DataFrame, contents: Contents) -> tuple[bytes, ...]:
