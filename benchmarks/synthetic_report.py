@@ -67,7 +67,7 @@ def report_inputs(classes: int, trials: list[Trial]) -> dict[str, Any]:
     verified = {
         "results": _results(trials, classes),
         "comparisons": _comparisons(trials),
-        "trainings": trainings_table(map(_card, trials)),
+        "trainings": trainings_table(*map(_card, trials)),
         "class_profile": profile,
         "class_confusions": confusions,
         "examples": pd.concat([_examples(trial, profile) for trial in trials], ignore_index=True),

@@ -32,7 +32,7 @@ CARD: dict[str, Any] = {
 
 
 def test_a_card_is_a_row() -> None:
-    [row] = trainings_table([CARD]).to_dict("records")
+    [row] = trainings_table(CARD).to_dict("records")
     assert list(row) == [*TRIAL_COLUMNS, *FROM_CARD, "parameters"]
     assert [row[name] for name in TRIAL_COLUMNS] == ["digits", "long_tailed", "vit", "ldam", 3]
     taken = set(FROM_CARD) & set(CARD)
@@ -42,7 +42,7 @@ def test_a_card_is_a_row() -> None:
 
 
 def test_what_an_older_card_lacks_is_empty() -> None:
-    [row] = trainings_table([CARD]).to_dict("records")
+    [row] = trainings_table(CARD).to_dict("records")
     assert {key for key in row if pd.isna(row[key])} == set(FROM_CARD) - set(CARD) | {
         "weights_sha256"
     }
@@ -50,7 +50,7 @@ def test_what_an_older_card_lacks_is_empty() -> None:
 
 def test_rows_come_in_the_order_of_the_cards() -> None:
     other = {**CARD, "trial": "digits.balanced.vit.ldam.seed10", "engine": 1}
-    table = trainings_table([other, CARD])
+    table = trainings_table(other, CARD)
     assert table["seed"].tolist() == [10, 3]
     assert table["train_set"].tolist() == ["balanced", "long_tailed"]
 
@@ -63,7 +63,7 @@ LWS = {**CRT, "fingerprint": "c", "seconds": 120.0}
 
 def test_a_shared_first_stage_is_one_training() -> None:
     for cards in ([SOFTMAX, CRT, LWS, LWS], [CRT, LWS]):
-        seconds = distinct_trainings(trainings_table(cards))
+        seconds = distinct_trainings(trainings_table(*cards))
         assert seconds.to_dict() == {"a": 100, "b": 30, "c": 20}
 
 
@@ -73,6 +73,6 @@ def test_a_second_stage_also_names_its_first(tmp_path: Path) -> None:
         file.write_text(json.dumps(card))
         write_checksum(file, content=file)
         assert fingerprints_in(file) == named
-    trainings_table([LWS, SOFTMAX]).to_csv(table, index=False)
+    trainings_table(LWS, SOFTMAX).to_csv(table, index=False)
     write_checksum(table, content=table)
     assert fingerprints_in(table) == {"a", "c"}

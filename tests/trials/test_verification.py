@@ -109,7 +109,7 @@ def stored(dataset: Dataset, *trials: Trial, weights_sha256: str | None = None) 
                 "engine": 1,
             }
         )
-    trainings = trainings_table(cards)
+    trainings = trainings_table(*cards)
     names = ["dataset", "train_set", "backbone", "method", "seed", "fingerprint"]
     results = pd.concat(
         [

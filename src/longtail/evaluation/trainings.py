@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ FROM_CARD = (
 )
 
 
-def trainings_table(cards: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def trainings_table(*cards: Mapping[str, Any]) -> pd.DataFrame:
     """Make a table with one row per card.
 
     Returns:

@@ -23,18 +23,17 @@ LWS = CRT | {"fingerprint": "c", "seconds": 1030.0}
 RIDE = {"fingerprint": "d", "seconds": 2500.0, "model_parameters": 1_362_364}
 RIDE |= {"multiply_adds": 158_534_400}
 
+KEYS: tuple[str, ...] = ("fingerprint", "first_stage")
+
 
 def trainings(*cards: tuple[str, int, dict[str, Any]]) -> pd.DataFrame:
     """The trainings of methods and seeds, whose fingerprints differ by seed."""
-    return trainings_table(
-        {
-            **card,
-            **{k: f"{card[k]}{seed}" for k in ("fingerprint", "first_stage") if k in card},
-            "trial": f"toy.balanced.mobilenetv2.{method}.seed{seed}",
-            "parameters": {},
-        }
-        for method, seed, card in cards
-    )
+    found: list[dict[str, Any]] = []
+    for method, seed, card in cards:
+        keys = {name: f"{card[name]}{seed}" for name in KEYS if name in card}
+        trial = f"toy.balanced.mobilenetv2.{method}.seed{seed}"
+        found.append({**card, **keys, "trial": trial, "parameters": {}})
+    return trainings_table(*found)
 
 
 def texts(table: PrintedTable) -> dict[str, list[str]]:

@@ -79,7 +79,7 @@ def _reason(
     card = f"train.{needed.job.trial.name}.card"
     if card not in catalog or card not in catalog.versions([card]):
         return NEW
-    [before] = trainings_table([catalog.load(card)]).to_dict("records")
+    [before] = trainings_table(catalog.load(card)).to_dict("records")
     if needed.fingerprint in (before["fingerprint"], before["first_stage"]):
         return "its results are stored, but the training was removed from the store"
     return changes_since(needed.job, before, weights[needed.job.trial.backbone.name])

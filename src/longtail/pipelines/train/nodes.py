@@ -12,7 +12,7 @@ import pandas as pd
 from longtail.arrays import Float32Array, UInt8Array
 from longtail.evaluation.comparisons import compare_methods
 from longtail.evaluation.predictions import Predictions, class_confusions, examples
-from longtail.evaluation.trainings import EXTERNAL, trainings_table
+from longtail.evaluation.trainings import EXTERNAL
 from longtail.imbalance.group_sizes import is_tail_smaller
 from longtail.imbalance.profiles import GROUPS
 from longtail.imbalance.subsets import UNKNOWN, held_out_images, images_of, widest_test_set
@@ -297,11 +297,6 @@ def compare_answers(
     """
     comparisons = compare_methods(answers, subsets, source["classes"], statistics)
     return comparisons.assign(**statistics.columns)
-
-
-def gather_cards(*cards: dict[str, Any]) -> pd.DataFrame:
-    """The trainings of several trials, one row per trial, from their cards."""
-    return trainings_table(cards)
 
 
 def _with_names(trial: Trial, table: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from operator import itemgetter
 
 from kedro.pipeline import Node, Pipeline
 
+from longtail.evaluation.trainings import trainings_table
 from longtail.parameters import Parameters, Trial
 from longtail.pipelines.joins import concatenate
 from longtail.pipelines.namespace import Namespace
@@ -27,7 +28,6 @@ from longtail.pipelines.train.nodes import (
     evaluate_trial,
     fetch_weights,
     fit_trial,
-    gather_cards,
     look_at_species,
     read_external,
     score_novelty,
@@ -66,7 +66,7 @@ NOVELTY_TABLE = "novelty"
 # The tables that predictions from a file do not have.
 OF_MODELS = ("histories", NOVELTY_TABLE)
 # The first function of tables whose parts in the trials are not tables.
-INNERMOST = {"trainings": gather_cards}
+INNERMOST = {"trainings": trainings_table}
 
 
 def create_pipeline(parameters: Parameters, trials: list[Trial]) -> Pipeline:
