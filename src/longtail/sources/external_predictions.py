@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from longtail.arrays import Float32Array, Float64Array, Int64Array
+from longtail.arrays import Float32Array, Int64Array
 from longtail.errors import DataError
 from longtail.project import located
 from longtail.schemas.user_csv import DECIMAL_COMMA, read_csv
@@ -34,23 +33,6 @@ LARGEST_LOGIT = 1e30
 LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
 PredictedValues = Literal["logits", "probabilities"]
-
-
-@dataclass(frozen=True)
-class _Table:
-    """What a file holds.
-
-    Attributes:
-        identifier: one of ``IDENTIFIERS``.
-        images: what it says of each row, (rows,), numbers or texts.
-        classes: the name of each column.
-        values: float64 (rows, classes).
-    """
-
-    identifier: str
-    images: npt.NDArray[Any]
-    classes: list[str]
-    values: Float64Array
 
 
 def external_logits(
@@ -78,11 +60,13 @@ def external_logits(
     table = (
         _read_npz(path, where, values) if path.lower().endswith(".npz") else _read_csv(path, where)
     )
-    columns = _positions_of_classes(table.classes, class_names, where)
-    rows = _positions_of_images(table, index, images, where)
-    chosen = table.values[rows][:, columns]
-    named = pd.DataFrame(chosen, index[table.identifier].to_numpy()[images], list(class_names))
+    _check_classes(table.columns.tolist(), class_names, where)
+    known = index[str(table.index.name)]
+    wanted = known.to_numpy()[images]
+    _check_images(table.index, known, wanted, where)
+    named = table.loc[wanted, list(class_names)]
     _refuse(~named.abs().lt(np.inf), where, "a value that is not a finite number")
+    chosen = named.to_numpy()
     sums = chosen.sum(1)
     unequal = np.abs(sums - 1) > SUM_TOLERANCE
     if values == "logits":
@@ -102,17 +86,19 @@ def external_logits(
     return np.log(np.maximum(chosen, LEAST_PROBABILITY)).astype(np.float32)
 
 
-def _read_csv(path: str, where: str) -> _Table:
+def _read_csv(path: str, where: str) -> pd.DataFrame:
+    """The values of a file, float64, by what it says of each row and by class."""
     table = read_csv(path, where)
     column, identifier = _identifier(list(table.columns), IDENTIFIERS, where, "column")
     images = table.pop(column).tolist()
     if table.apply(lambda texts: texts.str.fullmatch(DECIMAL_COMMA)).any(axis=None):
         raise DataError(f"{where} has numbers with a decimal comma. Write them with a point")
-    values = table.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-    return _Table(identifier, _images(images, identifier, where), list(table.columns), values)
+    values = table.apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    return values.set_axis(_images(images, identifier, where))
 
 
-def _read_npz(path: str, where: str, values: PredictedValues) -> _Table:
+def _read_npz(path: str, where: str, values: PredictedValues) -> pd.DataFrame:
+    """As :func:`_read_csv`."""
     arrays = _arrays(located(path), f"{where} cannot be read as an NPZ file:")
     plurals = tuple(f"{name}s" for name in IDENTIFIERS)
     array, identifier = _identifier(list(arrays), plurals, where, "array")
@@ -120,7 +106,7 @@ def _read_npz(path: str, where: str, values: PredictedValues) -> _Table:
         if name not in arrays:
             hint = f"; external.values says that it should have {values}" if name == values else ""
             raise DataError(f"{where} has no array '{name}'. It has {listed(arrays)}{hint}")
-    images, classes = arrays[array].ravel().tolist(), arrays["classes"].ravel().tolist()
+    images, classes = (list(map(str, arrays[name].ravel().tolist())) for name in (array, "classes"))
     shape = (len(images), len(classes))
     if arrays[values].shape != shape or arrays[values].dtype.kind not in "fiu":
         raise DataError(
@@ -128,12 +114,8 @@ def _read_npz(path: str, where: str, values: PredictedValues) -> _Table:
             f"entry of '{array}' and one column for each of 'classes', found "
             f"{arrays[values].dtype} {arrays[values].shape}"
         )
-    return _Table(
-        identifier,
-        _images([str(image) for image in images], identifier, where),
-        [str(name) for name in classes],
-        arrays[values].astype(np.float64),
-    )
+    rows = _images(images, identifier, where)
+    return pd.DataFrame(arrays[values].astype(np.float64), rows, classes)
 
 
 def _arrays(file: Path, unreadable: str) -> dict[str, npt.NDArray[Any]]:
@@ -172,21 +154,21 @@ def _identifier(
     return found[0]
 
 
-def _images(texts: list[str], identifier: str, where: str) -> npt.NDArray[Any]:
+def _images(texts: list[str], identifier: str, where: str) -> pd.Index[Any]:
     """What a file says of each row, as the index of images has it."""
     if identifier == "file":
-        return np.array(texts, dtype=object)
+        return pd.Index(texts, dtype=object, name=identifier)
     wrong = [text for text in texts if not (text.isdecimal() and len(text) < TOO_MANY_DIGITS)]
     if wrong:
         raise DataError(
             f"{where}: an image must be a whole number from 0, as in the column 'image' of "
             f"index.csv, found {first_quoted(wrong)}"
         )
-    return np.array(texts, dtype=np.int64)
+    return pd.Index(list(map(int, texts)), dtype=np.int64, name=identifier)
 
 
-def _positions_of_classes(found: list[str], class_names: Sequence[str], where: str) -> list[int]:
-    """The column of each class."""
+def _check_classes(found: list[str], class_names: Sequence[str], where: str) -> None:
+    """Refuse columns that are not one for each class."""
     repeated = [name for name in dict.fromkeys(found) if found.count(name) > 1]
     problems = {
         "more than one column for": repeated,
@@ -200,20 +182,17 @@ def _positions_of_classes(found: list[str], class_names: Sequence[str], where: s
                 f"{where} has {problem} {first_quoted(names)}{unnamed}. It needs one column for "
                 f"each class, by its 'class_name' in index.csv"
             )
-    return [found.index(name) for name in class_names]
 
 
-def _positions_of_images(
-    table: _Table, index: pd.DataFrame, images: Int64Array, where: str
-) -> Int64Array:
-    """The row of each image."""
-    known = index[table.identifier]
-    found = pd.Series(table.images)
+def _check_images(
+    found: pd.Index[Any], known: pd.Series[Any], wanted: npt.NDArray[Any], where: str
+) -> None:
+    """Refuse rows that are not one for each wanted image, and at most one for the others."""
     unknown = found[~found.isin(known)]
     if len(unknown):
         raise DataError(
             f"{where} has rows of images that the data set does not have: {first_quoted(unknown)}. "
-            f"Name each by the column '{table.identifier}' of index.csv"
+            f"Name each by the column '{found.name}' of index.csv"
         )
     repeated = found[found.duplicated()].unique()
     if len(repeated):
@@ -221,7 +200,6 @@ def _positions_of_images(
             f"{where} has several rows of the same image: {first_quoted(repeated)}. Keep one of "
             f"them"
         )
-    wanted = known.to_numpy()[images]
     missing = wanted[~np.isin(wanted.astype(str), found.astype(str))]
     if len(missing):
         named = f"{counted(len(missing), 'test image')}: {first_quoted(missing)}"
@@ -231,7 +209,6 @@ def _positions_of_images(
         )
     if others := len(found) - len(wanted):
         log.info("%s: %s of other images not used", where, counted(others, "row"))
-    return pd.Index(found).get_indexer(pd.Index(wanted)).astype(np.int64)
 
 
 def _refuse(wrong: pd.DataFrame, where: str, what: str) -> None:
