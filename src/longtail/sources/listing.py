@@ -168,26 +168,33 @@ def _list_entry(
     entry: os.DirEntry[str], parts: tuple[str, ...], root: Path, listing: Listing
 ) -> None:
     """Add a file, a link or anything else that is not a folder."""
-    is_link = entry.is_symlink()
-    if entry.name.startswith(".") or not (
-        _is_picture(entry.name) or (is_link and _is_folder(entry))
-    ):
-        listing.ignored.append(printable("/".join(parts)))
-        if not is_link and entry.is_file() and _is_table(entry.name):
-            listing.tables.append(ImageFileRef(parts, root, None))
-    elif is_link:
-        _reject(listing, parts, "is a symbolic link: links are not followed")
+    stamp, problem = "", None
+    if entry.is_symlink():
+        problem = "is a symbolic link: links are not followed"
+        if _is_folder(entry) and not entry.name.startswith("."):
+            listing.rejected.append((printable("/".join(parts)), problem))
+            return
     elif not entry.is_file(follow_symlinks=False):
-        _reject(listing, parts, "is not a regular file")
-    elif reason := unsupported_reason(parts):
-        _reject(listing, parts, reason)
+        problem = "is not a regular file"
     else:
         try:
             stamp = stamp_of(entry.stat(follow_symlinks=False))
         except OSError as error:
-            _reject(listing, parts, f"{_CANNOT}: {error.strerror}")
-        else:
-            listing.files.append(ImageFileRef(parts, root, None, stamp))
+            problem = f"{_CANNOT}: {error.strerror}"
+    _add(ImageFileRef(parts, root, None, stamp), problem, listing)
+
+
+def _add(file: ImageFileRef, problem: str | None, listing: Listing) -> None:
+    """Add a file by its name; an image with a problem is rejected."""
+    name, suffix = file.parts[-1], Path(file.parts[-1]).suffix.lower()
+    if name.startswith(".") or suffix not in IMAGE_SUFFIXES | OTHER_PICTURES | ARCHIVES:
+        listing.ignored.append(printable(file.name))
+        if suffix in TABLES and not (name.startswith(".") or problem):
+            listing.tables.append(file)
+    elif reason := problem or unsupported_reason(file.parts):
+        listing.rejected.append((printable(file.name), reason))
+    else:
+        listing.files.append(file)
 
 
 def _is_folder(link: os.DirEntry[str]) -> bool:
@@ -215,26 +222,11 @@ def _list_zip(path: Path, listing: Listing, key: str) -> None:
         system = next((p for p in parts[:-1] if p != ".." and is_system_folder(p)), None)
         if system is not None:
             listing.system_files[printable(system)] += 1
-        elif parts[-1].startswith(".") or not _is_picture(parts[-1]):
-            listing.ignored.append(printable("/".join(parts)))
-            if _is_table(parts[-1]) and ".." not in parts:
-                listing.tables.append(ImageFileRef(parts, path, member.filename))
-        elif ".." in parts or parts[0].startswith("/"):
-            _reject(listing, parts, "its path is outside the zip file")
-        elif reason := unsupported_reason(parts):
-            _reject(listing, parts, reason)
-        else:
-            stamp = f"{member.file_size}:{member.CRC:08x}"
-            listing.files.append(ImageFileRef(parts, path, member.filename, stamp))
-
-
-def _is_picture(name: str) -> bool:
-    """Whether a file is an image, or holds images, by its name."""
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES | OTHER_PICTURES | ARCHIVES
-
-
-def _is_table(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in TABLES
+            continue
+        is_outside = ".." in parts or parts[0].startswith("/")
+        problem = "its path is outside the zip file" if is_outside else None
+        stamp = f"{member.file_size}:{member.CRC:08x}"
+        _add(ImageFileRef(parts, path, member.filename, stamp), problem, listing)
 
 
 def unsupported_reason(parts: tuple[str, ...]) -> str | None:
@@ -250,10 +242,6 @@ def unsupported_reason(parts: tuple[str, ...]) -> str | None:
     if not name.isprintable():
         return "its name has a line break or another character that cannot be shown: rename it"
     return None
-
-
-def _reject(listing: Listing, parts: tuple[str, ...], reason: str) -> None:
-    listing.rejected.append((printable("/".join(parts)), reason))
 
 
 def _no_tree(file: Path) -> str:
