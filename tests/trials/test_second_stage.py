@@ -149,7 +149,7 @@ def test_weights_are_named_by_the_parameters_of_both_stages(make_trial: MakeTria
     ("stage", "changes", "said"),
     [
         ({"trains": []}, {}, "at least 1 item"),
-        ({"trains": ["classifier", "classifier"]}, {}, "names a part twice"),
+        ({"trains": ["classifier", "classifier"]}, {}, "names a value twice"),
         ({"trains": ["class_scales"], "start": "random"}, {}, "would not be trained"),
         ({"classifier_rate": 0.5}, {}, r"compares the learning rate .* Set learning_rate"),
         ({"warmup_epochs": 4}, {}, r"must be less than epochs \(4\)"),

@@ -12,7 +12,7 @@ from longtail.parameters.methods import Method
 from longtail.parameters.recipe import Compute, Recipe
 from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.trial_name import TrialName
-from longtail.parameters.types import Count, Label, Listed, Name, Seed, whole_share
+from longtail.parameters.types import Count, Distinct, Label, Line, Listed, Name, Seed, whole_share
 
 
 class Grid(Strict):
@@ -30,17 +30,12 @@ class Grid(Strict):
             class. If not, all seeds train on the same images. Test images are always the same.
     """
 
-    datasets: Listed[str] = Field(min_length=1)
-    train_sets: Listed[TrainSet] = Field(min_length=1)
-    backbones: Listed[str] = Field(min_length=1)
-    methods: Listed[str] = Field(min_length=1)
-    seeds: Listed[Seed] = Field(min_length=1)
+    datasets: Distinct[str]
+    train_sets: Distinct[TrainSet]
+    backbones: Distinct[str]
+    methods: Distinct[str]
+    seeds: Distinct[Seed]
     draw_per_seed: bool = False
-
-    def _contradictions(self) -> Contradictions:
-        for axis, values in self:
-            if not isinstance(values, bool) and len(set(values)) < len(values):
-                yield key_error(axis, f"names a value twice: {list(values)}")
 
 
 class Trial(Strict):
@@ -232,7 +227,7 @@ class Contents(Strict):
         methods: methods in the order of the tables' rows.
     """
 
-    label: str
+    label: Line
     grouped_by: TrainSet
     tables: Listed[Table]
     methods: Listed[Method]

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from longtail.parameters.strict import Strict
-from longtail.parameters.types import Listed
+from longtail.parameters.types import Distinct
 
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, int | float) else value
 
 
-def _distinct(values: tuple[float, ...]) -> tuple[float, ...]:
-    if len(set(values)) < len(values):
-        raise ValueError(f"names a value twice: {list(values)}")
-    return values
-
-
 # One value, or several from which one is chosen on the validation images.
-Taus = Annotated[
-    Listed[Annotated[float, Field(ge=0, le=5)]],
-    Field(min_length=1),
-    BeforeValidator(_as_list),
-    AfterValidator(_distinct),
-]
+Taus = Annotated[Distinct[Annotated[float, Field(ge=0, le=5)]], BeforeValidator(_as_list)]
 
 
 class PostHocLogitAdjustment(Strict):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
 from longtail.parameters.classifier import Classifier
 from longtail.parameters.losses import Loss, Softmax
 from longtail.parameters.recipe import (
@@ -16,7 +14,7 @@ from longtail.parameters.recipe import (
 )
 from longtail.parameters.sampling import Sampling
 from longtail.parameters.strict import Contradictions, Strict, key_error
-from longtail.parameters.types import EpochsOrZero, Listed, NonNegative, Positive, ShareOrAll
+from longtail.parameters.types import Distinct, EpochsOrZero, NonNegative, Positive, ShareOrAll
 
 
 class SecondStage(Strict):
@@ -46,9 +44,7 @@ class SecondStage(Strict):
     """
 
     epochs: EpochsOrZero
-    trains: Listed[Literal["classifier", "class_scales", "class_offsets"]] = Field(
-        default=("classifier",), min_length=1, max_length=3
-    )
+    trains: Distinct[Literal["classifier", "class_scales", "class_offsets"]] = ("classifier",)
     start: Literal["trained", "random", "class_means"] = "trained"
     classifier: Classifier | None = None
     classifier_rate: ShareOrAll = 1.0
@@ -63,8 +59,6 @@ class SecondStage(Strict):
     def _contradictions(self) -> Contradictions:
         if self.epochs:
             yield from learning_rate_contradictions(self.epochs, self.warmup_epochs, self.schedule)
-        if len(set(self.trains)) < len(self.trains):
-            yield key_error("trains", f"names a part twice: {list(self.trains)}")
         if "classifier" not in self.trains and self.start != "trained":
             yield key_error(
                 "start",

@@ -47,6 +47,16 @@ MachinePath = Annotated[Text, Field(json_schema_extra={"format": "path"})]
 Listed = Annotated[tuple[T, ...], Field(strict=False)]
 Pair = Annotated[tuple[T, T], Field(strict=False)]
 
+
+def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"names a value twice: {list(values)}")
+    return values
+
+
+# One or more different values.
+Distinct = Annotated[Listed[T], Field(min_length=1), AfterValidator(_each_once)]
+
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 MAX_COUNT = 10**9
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
