@@ -133,7 +133,6 @@ def _class_profile(
 def _test_sets(
     index: pd.DataFrame, pools: Pools, profile: pd.DataFrame
 ) -> dict[str, list[Int64Array]]:
-    """Return the test sets of all classes."""
     names = ("natural", "balanced", "long_tailed")
     sets = {name: _first(pools.test, profile[f"test_{name}"]) for name in names}
     if profile["test_natural"].nunique() == 1:
@@ -152,7 +151,6 @@ def _first(pool: list[Int64Array], counts: pd.Series[int]) -> list[Int64Array]:
 
 
 def _part(images: list[Int64Array], chosen: pd.Series[bool]) -> list[Int64Array]:
-    """Take the images of the chosen classes."""
     return [of_class for of_class, is_chosen in zip(images, chosen, strict=True) if is_chosen]
 
 

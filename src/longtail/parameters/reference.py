@@ -129,7 +129,6 @@ def _plain(text: str) -> str:
 
 
 def _type_of(field: dict[str, Any]) -> str:
-    """The type of a key in words."""
     if parts := field.get("anyOf") or field.get("oneOf"):
         return " or ".join(dict.fromkeys(_type_of(part) for part in parts))
     if "enum" in field:
@@ -144,7 +143,6 @@ def _type_of(field: dict[str, Any]) -> str:
 
 
 def _range_of(field: dict[str, Any]) -> str:
-    """The range of a number."""
     bounds = [
         words.format(part[bound])
         for part in (field, *field.get("anyOf", ()))

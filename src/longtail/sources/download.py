@@ -75,7 +75,6 @@ def md5_of(path: Path) -> str:
 
 
 def _receive(response: http.client.HTTPResponse, file: BinaryIO, name: str) -> None:
-    """Write what the server sends to a file."""
     announced = response.length or 0
     _refuse_large(announced)
     received = received_before = 0

@@ -245,7 +245,6 @@ def unsupported_reason(parts: tuple[str, ...]) -> str | None:
 
 
 def _no_tree(file: Path) -> str:
-    """Why images cannot be listed in a file."""
     suffix = file.suffix.lower()
     if suffix == ".zip":
         return "is a damaged zip file: it was not copied completely, or is another kind of file"

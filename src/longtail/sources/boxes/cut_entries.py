@@ -87,7 +87,6 @@ def _check_categories(cut: Photographs, key: str) -> None:
 
 
 def _no_species(categories: Sequence[str]) -> str:
-    """Why the category of a box is no species."""
     if not categories:
         return "its box has no category, and so no species"
     return f"its box has the categories {' and '.join(map(repr, categories))}: one of them is wrong"

@@ -128,7 +128,6 @@ def with_boxes(names: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
 
 
 def _add(name: str, file: ImageFileRef, boxes: FrameBoxes, result: Photographs) -> None:
-    """Add the animals of one photograph."""
     for crop in boxes.crops:
         of_crop = f"{name}{FRAGMENT}{crop.box}"
         result.files[of_crop] = replace(file, box=crop.box)

@@ -326,7 +326,6 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
 
 @contextmanager
 def _errors_explained(folder: Path) -> Iterator[None]:
-    """Say in one message why the folder cannot be written or used."""
     try:
         with write_errors_explained(folder):
             yield

@@ -195,7 +195,6 @@ def _damage_reported() -> Iterator[None]:
 
 
 def _replace(database: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
-    """Write rows with their checksums."""
     for row in rows:
         marks = ", ".join("?" * (len(row) + 1))
         database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", (*row, _digest(row)))
