@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,13 +32,12 @@ from longtail.wording import counted
 _SPLITS = {TEST: "test", VALIDATION: "validation"}
 
 
-@dataclass(frozen=True)
-class Pools:
-    """Image numbers of each label, shuffled, by role. The lists have equal lengths."""
+class Pools(NamedTuple):
+    """Image numbers of each label, shuffled, in the order of the parts; of equal lengths."""
 
-    train: list[Int64Array]
-    validation: list[Int64Array]
     test: list[Int64Array]
+    validation: list[Int64Array]
+    train: list[Int64Array]
 
 
 def hold_out(
@@ -103,16 +102,9 @@ def hold_out(
         if parts is None or not all(map(len, class_images.given.values())):
             problems.append(_too_small(class_images, of_images))
             continue
-        for part, pool in (
-            (TEST, pools.test),
-            (VALIDATION, pools.validation),
-            (TRAIN, pools.train),
-        ):
-            pool.append(
-                np.concatenate(
-                    [class_images.given.get(part, no_images), class_images.images[parts == part]]
-                )
-            )
+        for part, pool in enumerate(pools):
+            given_images = class_images.given.get(part, no_images)
+            pool.append(np.concatenate([given_images, class_images.images[parts == part]]))
     if problems:
         too_small = problems[0]
         if len(problems) > 1:
@@ -143,7 +135,7 @@ def _with_confirmed(
         np.concatenate([images, usable.loc[usable["label"] == label, "image"].to_numpy()])
         for label, images in enumerate(pools.train)
     ]
-    return Pools(train, pools.validation, pools.test)
+    return pools._replace(train=train)
 
 
 def groups_across_splits(index: pd.DataFrame, subsets: pd.DataFrame) -> int:

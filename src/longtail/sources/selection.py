@@ -163,21 +163,21 @@ def _notes_on_groups(selection: Selection) -> list[str]:
 
 def _conflicting_labels(selection: Selection) -> list[str | None]:
     """Reject pictures that have several species: one of the labels is wrong."""
-    places: dict[bytes, list[int]] = defaultdict(list)
-    for position, record in enumerate(selection.records):
-        places[record.sha256].append(position)
-    reasons: list[str | None] = [None] * len(selection.records)
-    for positions in places.values():
-        for position in positions:
-            species = selection.entries[position].species
-            others = (selection.entries[p] for p in positions)
-            other = next((entry for entry in others if entry.species != species), None)
-            if other is not None:
-                reasons[position] = (
+    pairs = list(zip(selection.entries, selection.records, strict=True))
+    of_picture: dict[bytes, list[Entry]] = defaultdict(list)
+    for entry, record in pairs:
+        of_picture[record.sha256].append(entry)
+
+    def reason(entry: Entry, record: FileRecord) -> str | None:
+        for other in of_picture[record.sha256]:
+            if other.species != entry.species:
+                return (
                     f"is the same picture as '{other.file.name}' of the species '{other.species}': "
                     f"one of the two labels is wrong"
                 )
-    return reasons
+        return None
+
+    return [reason(entry, record) for entry, record in pairs]
 
 
 def _duplicates_of_held_out_images(selection: Selection) -> list[str | None]:
