@@ -11,12 +11,12 @@ from zipfile import ZipFile
 import pandas as pd
 import pytest
 
+from longtail.parameters.sources import PhotographSource
 from longtail.records.captures import log_captures, read_captures, with_captures
 from longtail.records.deployments import Deployment, Deployments
 from longtail.records.times import time_zone_of
 from longtail.schemas.vocabulary import CAPTURE_COLUMNS
 from longtail.sources.boxes.cut_photographs import cut_photographs, with_boxes
-from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.photographs import find_photographs
 from tests.records.exif_files import LONDON, with_exif
 
@@ -127,8 +127,8 @@ def test_animals_have_the_time_of_their_photograph_and_bad_boxes_too(tmp_path: P
         "d.jpg,,,,",
     ]
     boxes.write_text("\n".join(lines))
-    rules = BoxRules("predict.boxes", str(boxes), 0.2, None, 0.0)
-    found = cut_photographs(find_photographs(str(tmp_path / "night")), rules, 8)
+    source = PhotographSource(boxes=str(boxes))
+    found = cut_photographs(find_photographs(str(tmp_path / "night")), source, "predict", 0.0, 8)
     table = read_captures(found, Deployments(), None)
     assert table["file"].tolist() == ["a.jpg", "b.jpg", "c.jpg"]
     files = [*found.files, *found.bad_boxes]

@@ -9,7 +9,6 @@ from longtail.project import from_root, located
 from longtail.records.deployments import read_deployments
 from longtail.records.times import time_zone_of
 from longtail.sources.boxes.cut_photographs import check_boxes
-from longtail.sources.boxes.read_boxes import BoxRules
 from longtail.sources.corrections import read_corrections
 from longtail.sources.photographs import find_photographs
 
@@ -28,8 +27,8 @@ def check_request(parameters: Parameters) -> None:
             f"--params=predict.dataset={datasets[0]}. The grid has {', '.join(datasets)}"
         )
     found = find_photographs(asked.path)  # reads names, no images
-    if rules := BoxRules.of(asked, "predict", asked.box_margin):
-        check_boxes(found, rules)
+    if asked.boxes is not None:
+        check_boxes(found, asked, "predict")
     files = {
         "species_list": asked.species_list,
         "taxonomy": asked.taxonomy,

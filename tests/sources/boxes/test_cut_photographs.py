@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from longtail.parameters.sources import PhotographSource
 from longtail.sources.box import Box
-from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs, with_boxes
-from longtail.sources.boxes.read_boxes import BoxRules
+from longtail.sources.boxes.cut_photographs import cut_photographs, with_boxes
 from longtail.sources.photographs import (
     Photographs,
     checksums,
@@ -27,8 +27,7 @@ from tests.sources.photographs import photograph, save
 
 def cut(folder: Path, file: Path) -> Photographs:
     found = find_photographs(str(folder))
-    rules = BoxRules("predict.boxes", str(file), 0.2, None, 0.1)
-    return cut_photographs(found, rules, 16)
+    return cut_photographs(found, PhotographSource(boxes=str(file)), "predict", 0.1, 16)
 
 
 @pytest.fixture
@@ -149,7 +148,8 @@ def test_animals_on_a_plain_background_are_cut_without_a_detector(
     Image.fromarray(sheet).save(tmp_path / "two.png")
     (tmp_path / "broken.png").write_bytes(b"")
     with caplog.at_level(logging.INFO):
-        found = cut_found_animals(find_photographs(str(tmp_path)), 0.1, 16, "predict.find_animals")
+        source = PhotographSource(find_animals="plain_background")
+        found = cut_photographs(find_photographs(str(tmp_path)), source, "predict", 0.1, 16)
     boxes = {name: (box.frame, box.box) for name, box in found.boxes.items()}
     assert [frame for frame, _ in boxes.values()] == ["two.png"] * 2
     for (_, box), expected in zip(

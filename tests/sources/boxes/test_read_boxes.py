@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from longtail.errors import ConfigurationError, DataError
+from longtail.parameters.sources import PhotographSource
 from longtail.sources.boxes.annotation import Annotation
-from longtail.sources.boxes.read_boxes import BoxRules, FoundBoxes, read_boxes
+from longtail.sources.boxes.read_boxes import FoundBoxes, read_boxes
 
 CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle"}
 
@@ -18,7 +19,8 @@ CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle"}
 def read(
     path: Path, categories: tuple[str, ...] | None = None, confidence: float = 0.2
 ) -> FoundBoxes:
-    return read_boxes(BoxRules("predict.boxes", str(path), confidence, categories, 0.1))
+    source = PhotographSource(boxes=str(path), box_confidence=confidence, box_categories=categories)
+    return read_boxes(source, "predict")
 
 
 def megadetector(folder: Path, *images: Any, **keys: Any) -> Path:

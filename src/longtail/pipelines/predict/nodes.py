@@ -38,8 +38,7 @@ from longtail.records.nights import nights_table
 from longtail.records.times import time_zone_of
 from longtail.reporting.page.names_page import most_doubtful, names_page
 from longtail.sources.box import BOX_MARGIN
-from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs
-from longtail.sources.boxes.read_boxes import BoxRules
+from longtail.sources.boxes.cut_photographs import cut_photographs
 from longtail.sources.corrections import read_corrections
 from longtail.sources.decoding.decode import DEFAULT_LIMITS, DecodeLimits
 from longtail.sources.images import Rejected
@@ -146,9 +145,8 @@ def list_photographs(predict: Predict, dataset: Dataset, source: dict[str, Any])
     if skipped := describe_ignored(found.ignored, found.system_files):
         log.info("Skipped: %s", skipped)
     margin, size = predict.box_margin, of_dataset.image_size
-    rules = BoxRules.of(predict, "predict", margin)
     learnt_margin = source.get(BOX_MARGIN)
-    if rules is None and predict.find_animals is None:
+    if not predict.cuts_animals:
         if learnt_margin is not None:
             log.warning(
                 "%s has learnt from animals that were cut from their photographs, but these "
@@ -162,9 +160,7 @@ def list_photographs(predict: Predict, dataset: Dataset, source: dict[str, Any])
             "they were learnt",
             *(margin, learnt_margin),
         )
-    if rules is not None:
-        return cut_photographs(found, rules, size)
-    return cut_found_animals(found, margin, size, "predict.find_animals")
+    return cut_photographs(found, predict, "predict", margin, size)
 
 
 def list_deployments(predict: Predict) -> Deployments:

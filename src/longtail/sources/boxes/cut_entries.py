@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from longtail.errors import ConfigurationError
 from longtail.parameters import FolderSource
-from longtail.sources.boxes.cut_photographs import cut_found_animals, cut_photographs
-from longtail.sources.boxes.read_boxes import BoxRules
+from longtail.sources.boxes.cut_photographs import cut_photographs
 from longtail.sources.decoding.decode import DecodeLimits
 from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
@@ -40,10 +39,7 @@ def cut_entries(
         files={name: entry.file for name, entry in of_frame.items()},
         limits=DecodeLimits(source.max_pixels, source.truncated == "keep"),
     )
-    if rules := BoxRules.of(source, key, box_margin):
-        cut = cut_photographs(photographs, rules, source.image_size)
-    else:
-        cut = cut_found_animals(photographs, box_margin, source.image_size, f"{key}.find_animals")
+    cut = cut_photographs(photographs, source, key, box_margin, source.image_size)
     if source.box_species == "category":
         _check_categories(cut, key)
     animals: list[Entry] = []

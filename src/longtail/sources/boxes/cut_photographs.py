@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from longtail.parameters.sources import PhotographSource
 from longtail.prefetch import on_all_cores
 from longtail.progress import progress_bar
 from longtail.schemas.user_csv import log_columns
@@ -16,31 +17,40 @@ from longtail.sources.box import FRAGMENT
 from longtail.sources.boxes.annotation import Annotation, BoxValues
 from longtail.sources.boxes.frames import Assigned, FrameBoxes, assign_boxes, crops_of
 from longtail.sources.boxes.plain_background import find_animals
-from longtail.sources.boxes.read_boxes import BoxRules, FoundBoxes, read_boxes
+from longtail.sources.boxes.read_boxes import FoundBoxes, read_boxes
 from longtail.sources.decoding.decode import DecodeLimits, decode
 from longtail.sources.files import ImageFileRef
 from longtail.sources.listing import printable
 from longtail.sources.photographs import BadBox, Photographs
 from longtail.wording import counted, is_or_are
 
-NOT_LISTED = "is not named in {key}, so no animal was looked for in it"
-
 log = logging.getLogger(__name__)
 
 
-def check_boxes(found: Photographs, rules: BoxRules) -> tuple[FoundBoxes, Assigned]:
+def check_boxes(
+    found: Photographs, source: PhotographSource, key: str
+) -> tuple[FoundBoxes, Assigned]:
     """Read the boxes, and find the photograph of each.
 
     Raises:
         ConfigurationError: if no file has one of the categories.
         DataError: if a file is not a file of boxes, or none names a photograph.
     """
-    boxes = read_boxes(rules)
-    return boxes, assign_boxes(boxes.annotations, list(found.files.values()), rules.key)
+    boxes = read_boxes(source, key)
+    return boxes, assign_boxes(boxes.annotations, list(found.files.values()), f"{key}.boxes")
 
 
-def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Photographs:
+def cut_photographs(
+    found: Photographs, source: PhotographSource, key: str, margin: float, image_size: int
+) -> Photographs:
     """Replace each photograph by the squares around its animals.
+
+    Args:
+        found: the photographs.
+        source: says how the animals are found: by boxes, or on a plain background.
+        key: the key of its parameters, for messages.
+        margin: see :class:`longtail.sources.box.Box`.
+        image_size: side of the squares in pixels.
 
     Returns:
         A file for each animal, and for each photograph without any; and what cannot be used.
@@ -49,16 +59,43 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
         ConfigurationError: if no file has one of the categories.
         DataError: if a file is not a file of boxes, or none names a photograph.
     """
-    boxes, assigned = check_boxes(found, rules)
+    # The photographs become the frames of animals, which are still to be added.
+    result = replace(found, files={}, rejected=dict(found.rejected), frames=found.files)
+    if source.boxes is not None:
+        _add_boxes(found, source, key, margin, image_size, result)
+    else:
+        _add_found_animals(found, margin, image_size, result)
+    photographs = len({box.frame for box in result.boxes.values()})
+    log.info(
+        "%s: %s in %s; %s without an animal",
+        f"{key}.{'find_animals' if source.boxes is None else 'boxes'}",
+        counted(len(result.boxes), "animal"),
+        counted(photographs, "photograph"),
+        counted(len(result.without_animal), "photograph"),
+    )
+    return result
+
+
+def _add_boxes(
+    found: Photographs,
+    source: PhotographSource,
+    key: str,
+    margin: float,
+    image_size: int,
+    result: Photographs,
+) -> None:
+    boxes, assigned = check_boxes(found, source, key)
     for where, columns in boxes.columns.items():
         log_columns(columns, where)
-    of_file = crops_of(assigned.of_file, rules.margin, image_size)
-    result = _without_files(found)
+    of_file = crops_of(assigned.of_file, margin, image_size)
+    not_listed = []
     for name, file in found.files.items():
         if file in of_file:
             _add(name, file, of_file[file], result)
         elif boxes.lists_all:
-            result.bad_boxes[name] = BadBox("", NOT_LISTED.format(key=rules.key))
+            not_listed.append(name)
+            reason = f"is not named in {key}.boxes, so no animal was looked for in it"
+            result.bad_boxes[name] = BadBox("", reason)
         else:
             result.files[name] = file
             result.without_animal[name] = "it has no box"
@@ -66,17 +103,14 @@ def cut_photographs(found: Photographs, rules: BoxRules, image_size: int) -> Pho
         shown = printable(name)
         if shown not in found.rejected:  # which says why the file cannot be read
             result.bad_boxes[shown] = BadBox("", why)
-    _log(result, rules.key)
-    return result
+    if not_listed:
+        others = f"{counted(len(not_listed), 'photograph')} {is_or_are(len(not_listed))}"
+        log.warning("%s.boxes: %s not named in it, such as '%s'", key, others, not_listed[0])
 
 
-def cut_found_animals(found: Photographs, margin: float, image_size: int, key: str) -> Photographs:
-    """Replace each photograph by the squares around the animals on its plain background.
-
-    Returns:
-        A file for each animal, and for each photograph without any; and what cannot be used.
-    """
-    result = _without_files(found)
+def _add_found_animals(
+    found: Photographs, margin: float, image_size: int, result: Photographs
+) -> None:
     boxes: dict[ImageFileRef, list[Annotation]] = {}
     with progress_bar("Finding the animals", len(found.files)) as advance:
         values = on_all_cores(lambda file: _animals_of(file, found.limits), found.files.values())
@@ -95,8 +129,6 @@ def cut_found_animals(found: Photographs, margin: float, image_size: int, key: s
             _add(name, file, of_file[file], result)
             if name in result.without_animal:
                 result.without_animal[name] = "nothing differs from the background"
-    _log(result, key)
-    return result
 
 
 def _animals_of(file: ImageFileRef, limits: DecodeLimits) -> list[BoxValues] | str:
@@ -107,11 +139,6 @@ def _animals_of(file: ImageFileRef, limits: DecodeLimits) -> list[BoxValues] | s
         return find_animals(frame)
     except ValueError as reason:
         return " ".join(str(reason).split())
-
-
-def _without_files(found: Photographs) -> Photographs:
-    """The same photographs as frames of animals, which are still to be added."""
-    return replace(found, files={}, rejected=dict(found.rejected), frames=found.files)
 
 
 def with_boxes(names: pd.DataFrame, photographs: Photographs) -> pd.DataFrame:
@@ -140,23 +167,3 @@ def _add(name: str, file: ImageFileRef, boxes: FrameBoxes, result: Photographs) 
     if boxes.without_animal:
         result.files[name] = file
         result.without_animal[name] = boxes.without_animal
-
-
-def _log(result: Photographs, key: str) -> None:
-    photographs = len({box.frame for box in result.boxes.values()})
-    log.info(
-        "%s: %s in %s; %s without an animal",
-        key,
-        counted(len(result.boxes), "animal"),
-        counted(photographs, "photograph"),
-        counted(len(result.without_animal), "photograph"),
-    )
-    not_listed = NOT_LISTED.format(key=key)
-    if others := [name for name, bad in result.bad_boxes.items() if bad.reason == not_listed]:
-        log.warning(
-            "%s: %s %s not named in it, such as '%s'",
-            key,
-            counted(len(others), "photograph"),
-            is_or_are(len(others)),
-            others[0],
-        )

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
 
 from longtail.errors import ConfigurationError, DataError
 from longtail.parameters.sources import PhotographSource
@@ -26,39 +25,6 @@ BOX_FORMATS = "MegaDetector's results, COCO, or a CSV file with one row per box"
 
 
 @dataclass(frozen=True)
-class BoxRules:
-    """Which boxes are used, and how squares are cut by them.
-
-    Attributes:
-        key: the parameter with the path of the boxes; those of the other rules begin with it.
-        path: a file of boxes, or a folder of them.
-        confidence: smallest confidence of the detector; boxes that state none are always used.
-        categories: categories of the boxes that are used; None for animals where MegaDetector wrote
-            the file, else for all.
-        margin: see :class:`longtail.sources.box.Box`.
-    """
-
-    key: str
-    path: str
-    confidence: float
-    categories: tuple[str, ...] | None
-    margin: float
-
-    @property
-    def categories_key(self) -> str:
-        """The parameter with the categories."""
-        return f"{self.key.removesuffix('boxes')}box_categories"
-
-    @classmethod
-    def of(cls, source: PhotographSource, key: str, margin: float) -> Self | None:
-        """The rules that the parameters under ``key`` state; None if they have no boxes."""
-        if source.boxes is None:
-            return None
-        limits = (source.box_confidence, source.box_categories, margin)
-        return cls(f"{key}.boxes", source.boxes, *limits)
-
-
-@dataclass(frozen=True)
 class FoundBoxes:
     """What files of boxes hold.
 
@@ -73,38 +39,45 @@ class FoundBoxes:
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-def read_boxes(rules: BoxRules) -> FoundBoxes:
+def read_boxes(source: PhotographSource, key: str) -> FoundBoxes:
     """All boxes of a file, or of the files in a folder, and which of them are left out.
+
+    Boxes that state no confidence are never left out for it.
+
+    Args:
+        source: says where the boxes are, and which ones are used.
+        key: the key of its parameters, for messages.
 
     Raises:
         ConfigurationError: if no file has one of the categories.
         DataError: if a file is not a file of boxes, naming the file and the key.
     """
+    assert source.boxes is not None  # the caller has asked
     found: list[Annotation] = []
     names: set[str] = set()
     columns: dict[str, dict[str, str]] = {}
-    files = _files_of(rules)
+    files = _files_of(source.boxes, f"{key}.boxes")
     for file in files:
-        where = f"{rules.key}: '{file}'"
-        wanted = rules.categories
+        where = f"{key}.boxes: '{file}'"
+        wanted = source.box_categories
         if file.suffix.lower() in TABLES:
             of_file, columns[where] = read_box_table(str(file), where)
             names |= {one.category for one in of_file} - {""}
         else:
-            of_file, categories, wanted = _read_json(file, where, rules)
+            of_file, categories, wanted = _read_json(file, where, wanted, key)
             names |= categories
         found += [
             replace(
                 one,
                 where=f"{file.name}: {one.where}",
-                unused=_left_out(one, wanted, rules.confidence),
+                unused=_left_out(one, wanted, source.box_confidence),
             )
             for one in of_file
         ]
-    for name in rules.categories or ():
+    for name in source.box_categories or ():
         if name not in names:
             raise ConfigurationError(
-                f"{rules.categories_key}: {unknown(name, sorted(names) or ['none'], 'category')}"
+                f"{key}.box_categories: {unknown(name, sorted(names) or ['none'], 'category')}"
             )
     lists_all = any(file.suffix.lower() == ".json" for file in files)
     return FoundBoxes(found, lists_all, columns)
@@ -121,14 +94,14 @@ def _left_out(one: Annotation, wanted: tuple[str, ...] | None, confidence: float
     return ""
 
 
-def _files_of(rules: BoxRules) -> list[Path]:
-    path = located(rules.path)
+def _files_of(given: str, key: str) -> list[Path]:
+    path = located(given)
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise DataError(
-            f"{rules.key}: nothing is at '{rules.path}'{from_root(rules.path)}. Give a file of "
-            f"boxes, or a folder of them: {BOX_FORMATS}"
+            f"{key}: nothing is at '{given}'{from_root(given)}. Give a file of boxes, or a folder "
+            f"of them: {BOX_FORMATS}"
         )
     files = sorted(
         file
@@ -136,14 +109,12 @@ def _files_of(rules: BoxRules) -> list[Path]:
         if file.suffix.lower() in {".json", *TABLES} and not file.name.startswith(".")
     )
     if not files:
-        raise DataError(
-            f"{rules.key}: no file of boxes is in '{rules.path}' (.json, .csv, .tsv or .txt)"
-        )
+        raise DataError(f"{key}: no file of boxes is in '{given}' (.json, .csv, .tsv or .txt)")
     return files
 
 
 def _read_json(
-    file: Path, where: str, rules: BoxRules
+    file: Path, where: str, wanted: tuple[str, ...] | None, key: str
 ) -> tuple[list[Annotation], set[str], tuple[str, ...] | None]:
     """The boxes of a file, the categories that it has, and those that are wanted of it."""
     text = read_text(str(file), where)
@@ -155,17 +126,17 @@ def _read_json(
         raise DataError(f"{where} is not a file of boxes: it is nested too deeply") from error
     if isinstance(content, dict) and "annotations" in content:
         found = read_coco(content, where)
-        return found, {one.category for one in found} - {""}, rules.categories
+        return found, {one.category for one in found} - {""}, wanted
     if isinstance(content, dict) and CATEGORIES in content:
         found = read_megadetector(content, where)
         categories = {str(name) for name in content[CATEGORIES].values()}
-        if rules.categories is None and ANIMAL not in categories:
+        if wanted is None and ANIMAL not in categories:
             raise DataError(
                 f"{where}: {CATEGORIES} has no category '{ANIMAL}', but "
                 f"{', '.join(first_names(sorted(categories)))}. Say which to use: "
-                f"--params={rules.categories_key}=[...]"
+                f"--params={key}.box_categories=[...]"
             )
-        return found, categories, rules.categories or (ANIMAL,)
+        return found, categories, wanted or (ANIMAL,)
     raise DataError(
         f"{where} is not a file of boxes: it has neither the key {CATEGORIES} (MegaDetector) nor "
         f"annotations (COCO). Give {BOX_FORMATS}"
