@@ -121,33 +121,28 @@ def _seeds(method: Method, grid: Grid) -> tuple[int, ...]:
     return grid.seeds[:1] if external and not external.is_of_each_seed else grid.seeds
 
 
-def _trial(
-    parameters: Parameters, name: TrialName, command_line_recipe: Mapping[str, Any]
-) -> Trial:
+def _trial(parameters: Parameters, name: TrialName, recipe: Mapping[str, Any]) -> Trial:
     try:
-        trial = Trial.model_validate(_values(parameters, name, command_line_recipe))
+        trial = Trial.model_validate(_values(parameters, name, recipe))
     except ValidationError as error:
         message = describe(error, prefix=name.key)
-        raise _refusal(message, parameters, name, command_line_recipe) from None
+        raise ConfigurationError(_with_origin(message, parameters, name, recipe)) from None
     dataset = parameters.datasets[name.dataset]
     _check_sizes(trial, dataset, name.key)
     _check_validation(trial, dataset, name.key)
     return trial
 
 
-def _check_left_out(
-    parameters: Parameters, name: TrialName, command_line_recipe: Mapping[str, Any]
-) -> None:
+def _check_left_out(parameters: Parameters, name: TrialName, recipe: Mapping[str, Any]) -> None:
     """Refuse wrong keys and values in the override of a trial that the grid leaves out.
 
     What does not fit other keys is refused where a grid has the trial: its keys may differ.
     """
     try:
-        Trial.model_validate(_values(parameters, name, command_line_recipe))
+        Trial.model_validate(_values(parameters, name, recipe))
     except ValidationError as error:
-        message = describe(error, prefix=name.key, left_out="key_error")
-        if message:
-            raise _refusal(message, parameters, name, command_line_recipe) from None
+        if message := describe(error, prefix=name.key, left_out="key_error"):
+            raise ConfigurationError(_with_origin(message, parameters, name, recipe)) from None
 
 
 def _values(
@@ -170,29 +165,19 @@ def _values(
     return merge(values, override_of(parameters, name))
 
 
-def _refusal(
+def _with_origin(
     message: str, parameters: Parameters, name: TrialName, command_line_recipe: Mapping[str, Any]
-) -> ConfigurationError:
-    layers = {
+) -> str:
+    """Name the layer that sets each wrong key of a trial's recipe instead of the trial.
+
+    The lines of the message begin with the key of the trial.
+    """
+    key, of_trial = name.key, override_of(parameters, name).get("recipe", {})
+    layers = {  # the upper ones first
         "recipe": command_line_recipe,
         f"methods.{name.method}.recipe": parameters.methods[name.method].recipe,
         f"backbones.{name.backbone}.recipe": parameters.backbones[name.backbone].recipe,
     }
-    of_trial = override_of(parameters, name).get("recipe", {})
-    return ConfigurationError(_with_origin(message, name.key, of_trial, layers))
-
-
-def _with_origin(
-    message: str, key: str, of_trial: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]
-) -> str:
-    """Name the layer that sets each wrong key of a trial's recipe instead of the trial.
-
-    Args:
-        message: lines that begin with the key of the trial.
-        key: key of the trial's parameters.
-        of_trial: the recipe in these parameters.
-        layers: the other layers of its recipe, by key, the upper ones first.
-    """
 
     def named(line: str) -> str:
         recipe, is_in_recipe, rest = line.partition(f"{key}.recipe.")
