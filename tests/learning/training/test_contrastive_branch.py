@@ -17,7 +17,7 @@ from longtail.learning.augmentation.epoch import Augmentation
 from longtail.learning.backbones import build_for_trial
 from longtail.learning.data.image_source import as_image_source
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.contrastive_branch import contrastive_branch
+from longtail.learning.training.contrastive_branch import ContrastiveBranch
 from longtail.learning.training.train import TrainingResult, train
 from longtail.parameters import (
     Backbone,
@@ -138,8 +138,7 @@ def test_first_step_is_by_the_gradient_of_both_losses(
     torch.manual_seed(trial.seed)
     model = build_for_trial(trial, 10, None)
     model.normalize.set(torch.full((3,), 0.5), torch.full((3,), 0.5))
-    branch = contrastive_branch(trial, model, COUNTS)
-    assert branch is not None
+    branch = ContrastiveBranch(trial, model, COUNTS)
     images = as_image_source(torch.from_numpy(PIXELS[TRAIN]).permute(0, 3, 1, 2).contiguous())
     generator = torch.Generator().manual_seed(trial.seed)
     order = torch.randperm(len(TRAIN), generator=generator)
@@ -179,8 +178,7 @@ def test_further_views_have_the_augmentation_of_the_branch(
     def views(augmentation: ViewAugmentation | None, recipe: Recipe) -> torch.Tensor:
         contrastive = Contrastive(kind="proco", augmentation=augmentation)
         trial = trial_of(make_trial, recipe, contrastive)
-        branch = contrastive_branch(trial, build_for_trial(trial, 10, None), COUNTS)
-        assert branch is not None
+        branch = ContrastiveBranch(trial, build_for_trial(trial, 10, None), COUNTS)
         [found] = branch.views(1, images, order, Augmentation(recipe).epoch)
         return found
 
@@ -213,8 +211,7 @@ def test_loss_of_the_branch_is_weighted_and_takes_the_labels_of_each_view(
     )
     losses = []
     for trial in (once, half):
-        branch = contrastive_branch(trial, build_for_trial(trial, 10, None), COUNTS)
-        assert branch is not None
+        branch = ContrastiveBranch(trial, build_for_trial(trial, 10, None), COUNTS)
         losses.append(branch.loss(vectors, torch.tensor([0, 1, 2])).item())
     # The one positive of an image is its other view.
     cosines = (vectors @ vectors.T / 0.1).fill_diagonal_(-torch.inf)
@@ -247,10 +244,9 @@ def test_branch_draws_nothing_from_the_global_generator(
     trial = trial_of(make_trial, make_recipe(crop_padding=2), Contrastive(kind="proco"))
     model = build_for_trial(trial, 10, None)
     before = torch.get_rng_state()
-    one, same_seed = (contrastive_branch(trial, model, COUNTS) for _ in range(2))
-    other = contrastive_branch(trial.model_copy(update={"seed": 5}), model, COUNTS)
+    one, same_seed = (ContrastiveBranch(trial, model, COUNTS) for _ in range(2))
+    other = ContrastiveBranch(trial.model_copy(update={"seed": 5}), model, COUNTS)
     assert torch.equal(before, torch.get_rng_state())
-    assert one and same_seed and other
     for weight, equal, unequal in zip(one.weights, same_seed.weights, other.weights, strict=True):
         assert torch.equal(weight, equal)
         assert weight.dim() == 1 or not torch.equal(weight, unequal)

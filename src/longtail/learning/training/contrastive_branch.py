@@ -16,7 +16,7 @@ from longtail.learning.backbones import ImageClassifier
 from longtail.learning.backbones.networks import feature_count
 from longtail.learning.data.image_source import ImageSource
 from longtail.learning.training.contrastive_losses import ProCo, SupervisedContrastive
-from longtail.parameters import Contrastive, Trial
+from longtail.parameters import Trial
 from longtail.trials.random_streams import RandomStream
 
 # Sizes of the projection, as in both papers' code for this kind of network.
@@ -76,22 +76,17 @@ class ContrastiveBranch:
     All random numbers are its own: the model and the first views are the same as without it.
 
     Args:
-        parameters: kind of loss, its weight and the number of views.
+        trial: trial of a method with a branch.
         model: model on its device; it is not changed.
         class_counts: counts of the training images, (classes,).
-        trial: trial whose seed and recipe the branch has.
 
     Attributes:
         heads: model with the projection.
     """
 
-    def __init__(
-        self,
-        parameters: Contrastive,
-        model: ImageClassifier,
-        class_counts: Int64Array,
-        trial: Trial,
-    ) -> None:
+    def __init__(self, trial: Trial, model: ImageClassifier, class_counts: Int64Array) -> None:
+        parameters = trial.method.contrastive
+        assert parameters is not None
         self._weight, self._views, self._seed = parameters.weight, parameters.views, trial.seed
         self._augment: Augment | None = None
         if (augmentation := parameters.augmentation) is not None:
@@ -162,16 +157,6 @@ class ContrastiveBranch:
         """Restore what :meth:`state_dict` returned."""
         self.heads.projection.load_state_dict(state["projection"])
         self._loss.load_state_dict(state["loss"])
-
-
-def contrastive_branch(
-    trial: Trial, model: ImageClassifier, class_counts: Int64Array
-) -> ContrastiveBranch | None:
-    """Return the branch of a trial's method, or None; see :class:`ContrastiveBranch`."""
-    parameters = trial.method.contrastive
-    if parameters is None:
-        return None
-    return ContrastiveBranch(parameters, model, class_counts, trial)
 
 
 def _generator(stream: RandomStream, seed: int, *numbers: int) -> torch.Generator:

@@ -28,7 +28,7 @@ from longtail.learning.data.image_source import (
 from longtail.learning.data.memory import is_resident
 from longtail.learning.execution import choose_execution, out_of_memory_explained
 from longtail.learning.training.checkpoint import Checkpoint
-from longtail.learning.training.contrastive_branch import contrastive_branch
+from longtail.learning.training.contrastive_branch import ContrastiveBranch
 from longtail.learning.training.environment import training_environment
 from longtail.learning.training.fit import LabelledImages, fit, set_normalization
 from longtail.learning.training.freezing import freeze
@@ -134,7 +134,9 @@ def train(
                 means = torch.from_numpy(features[0]).to(execution.device)
                 start_at_class_means(model.classifier, means, train_set.labels)
             groups = None if stage is None else trained_groups(model.classifier, stage)
-            branch = contrastive_branch(trial.last_stage, model, split.class_counts)
+            branch = None
+            if trial.last_stage.method.contrastive is not None:
+                branch = ContrastiveBranch(trial.last_stage, model, split.class_counts)
             state = TrainingState(
                 model, job.losses, recipe, job.seed, execution, job.sampling, groups, branch
             )
