@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from longtail.imbalance.group_sizes import equal_groups_note, has_groups
 from longtail.nomenclature.display_names import ClassNaming
 from longtail.parameters import TrainSet
-from longtail.reporting.page.templates import fragment
 from longtail.reporting.tables.appendix import has_natural_test_set
 from longtail.reporting.tables.layouts import groups_tested_on
 
@@ -25,15 +22,6 @@ FIGURES = {
     "confidence",
     "learning_figure": "accuracy on the validation images during training",
 }
-
-
-def figures_html(figures: Mapping[str, tuple[str, bytes]]) -> str:
-    """Write figures as HTML: the first one, and the others folded.
-
-    Args:
-        figures: caption and PNG by the keys of ``FIGURES``.
-    """
-    return fragment("figures.html.j2", figures=figures)
 
 
 def figure_captions(profile: pd.DataFrame, grouped_by: TrainSet) -> dict[str, str]:

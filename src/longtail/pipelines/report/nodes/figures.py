@@ -53,7 +53,8 @@ def draw_figures(
     See :func:`longtail.reporting.figures.backbone.backbone_figures`.
     """
     from longtail.reporting.figures.backbone import backbone_figures
-    from longtail.reporting.page.backbone_figures import FIGURES, figure_captions, figures_html
+    from longtail.reporting.page.backbone_figures import FIGURES, figure_captions
+    from longtail.reporting.page.templates import fragment
 
     # Only the results have been verified: of the other tables, the rows of their trials.
     trials = results.loc[results["backbone"] == table.backbone, list(TRIAL_COLUMNS)]
@@ -71,4 +72,4 @@ def draw_figures(
         for name, drawn in zip(FIGURES, png, strict=True)
         if name in captions
     }
-    return *png, *pdf, *svg, figures_html(shown)
+    return *png, *pdf, *svg, fragment("figures.html.j2", figures=shown)
