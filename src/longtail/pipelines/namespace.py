@@ -14,6 +14,11 @@ from kedro.pipeline import Node
 Function = Callable[..., Any]
 
 
+def of_dataset(*names: str) -> dict[str, str]:
+    """Names in the catalog that begin with that of the data set, by what follows in them."""
+    return {name: f"{{dataset}}_{name}" for name in names}
+
+
 @dataclass(frozen=True)
 class Namespace:
     """Makes the nodes of a namespace.

@@ -17,7 +17,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters
-from longtail.pipelines.namespace import Function, Namespace
+from longtail.pipelines.namespace import Function, Namespace, of_dataset
 from longtail.pipelines.predict.name_photographs import name_photographs
 from longtail.pipelines.predict.nodes import (
     copy_for_spreadsheet,
@@ -33,14 +33,12 @@ from longtail.records.captures import with_captures
 
 PREDICT_ARGUMENTS = {
     # Of other stages.
-    **{name: f"{{dataset}}_{name}" for name in ("source", "images", "index", "subsets")},
-    **{name: f"{{dataset}}_{name}" for name in ("results", "trainings")},
+    **of_dataset("source", "images", "index", "subsets", "results", "trainings"),
     "profile": "{dataset}_class_profile",
     "store": "trial_store",
     # Results of this stage.
     "chosen": "{dataset}_chosen_trial",
-    **{name: f"{{dataset}}_{name}" for name in ("recognizer", "photographs", "deployments")},
-    **{name: f"{{dataset}}_{name}" for name in ("answers", "captures", "names")},
+    **of_dataset("recognizer", "photographs", "deployments", "answers", "captures", "names"),
     "named_before": "named_before",
     # Parameters.
     "dataset": "params:datasets.{dataset}",

@@ -30,7 +30,7 @@ from kedro.pipeline import Node, Pipeline
 
 from longtail.parameters import Parameters, Table
 from longtail.pipelines.joins import concatenate, merge
-from longtail.pipelines.namespace import Function, Namespace
+from longtail.pipelines.namespace import Function, Namespace, of_dataset
 from longtail.pipelines.report.nodes import documents, figures, published, tables
 from longtail.pipelines.report.nodes.verification import verify, verify_novelty
 from longtail.reporting.page.backbone_figures import FIGURES
@@ -53,20 +53,16 @@ VERIFIED = (
 )
 ARGUMENTS = {
     # Of other stages.
-    **{name: f"{{dataset}}_{name}" for name in ("source", "index", "rejected", "subsets")},
-    **{name: f"{{dataset}}_{name}" for name in ("images", "confusions", "histories")},
-    "reliability": "{dataset}_reliability",
+    **of_dataset("source", "index", "rejected", "subsets", "images"),
+    **of_dataset("confusions", "histories", "reliability"),
     # Verified by this stage.
     **{name: f"report.{{dataset}}.{name}" for name in VERIFIED},
     "profile": "report.{dataset}.class_profile",
     # Results of this stage.
-    **{name: f"{{dataset}}_{name}" for name in ("scores", "leaders", "species")},
-    **{name: f"{{dataset}}_{name}" for name in ("confused_pairs", "gallery")},
-    **{name: f"{{dataset}}_{name}" for name in ("class_profile_figure", "overview_figure")},
-    "tail_against_head_figure": "{dataset}_tail_against_head_figure",
+    **of_dataset("scores", "leaders", "species", "confused_pairs", "gallery"),
+    **of_dataset("class_profile_figure", "overview_figure", "tail_against_head_figure"),
+    **of_dataset("overall_results", "chapter", "appendix", "intervals_appendix"),
     "summary_figures": "report.{dataset}.summary_figures_section",
-    **{name: f"{{dataset}}_{name}" for name in ("overall_results", "chapter", "appendix")},
-    "intervals_appendix": "{dataset}_intervals_appendix",
     "introduction_note": "report.{dataset}.introduction_note",
     "reading_note": "report.{dataset}.reading_note",
     # Parameters.
@@ -80,8 +76,7 @@ ARGUMENTS = {
 NOVELTY_ARGUMENTS = {"novelty": "report.{dataset}.novelty"}
 PUBLISHED_ARGUMENTS = {
     "published": "published_{published}",
-    "published_comparison": "{dataset}_published_comparison",
-    "published_audit": "{dataset}_published_audit",
+    **of_dataset("published_comparison", "published_audit"),
     "published_note": "report.{dataset}.published_note",
     "published_latex": "report.{dataset}.published_latex",
 }
