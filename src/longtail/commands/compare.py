@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from longtail.catalog import LongtailCatalog
-from longtail.commands.run_versions import OTHER_RUNS, EarlierRun, check_run
 from longtail.context import open_project
 from longtail.datasets.base import version_files
 from longtail.errors import DataError
@@ -31,6 +30,7 @@ from longtail.report_lock import split_places
 from longtail.reporting.page.run_comparison_page import RunComparison, comparison_page, verdict
 from longtail.reporting.tables.layouts import tail_test_set
 from longtail.runs import tracking
+from longtail.runs.earlier_runs import OTHER_RUNS, EarlierRun, check_run
 from longtail.runs.run_files import path_of
 from longtail.trials.verification import trial_names
 from longtail.wording import counted

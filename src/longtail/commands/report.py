@@ -12,12 +12,12 @@ import pandas as pd
 from kedro.framework.project import pipelines
 
 from longtail.commands.recorded_parameters import changes_since
-from longtail.commands.run_versions import check_has_results, check_run
 from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.parameters import Parameters, Trial
 from longtail.parameters.nesting import flatten
 from longtail.runner import GridRunner
+from longtail.runs.earlier_runs import check_has_results, check_run
 from longtail.runs.run_files import ENTRY, published_tables
 from longtail.runs.tracking import RunRecord
 from longtail.storage.files import sha256_of_file

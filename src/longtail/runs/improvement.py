@@ -17,6 +17,7 @@ from longtail.evaluation.before_and_after import compare_models
 from longtail.evaluation.run_comparison import named_answers, pixel_keys
 from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.naming.trial_choice import choose_trial
+from longtail.runs.earlier_runs import EarlierRun
 from longtail.runs.run_files import path_of
 from longtail.sources.earlier_splits import record_split
 
@@ -31,27 +32,19 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         except DataError:  # there is nothing to choose a trial by
             continue
         answers, images = f"train.{trial}.answers", f"{dataset}_images"
-        now = catalog.versions([answers, images])
-        earlier = (
-            (version, catalog.version_at(images, version))
-            for version in catalog.stored_versions(answers)
-            if version < now[answers]
+        now = EarlierRun(catalog, catalog.versions([answers])[answers])
+        runs = (EarlierRun(catalog, version) for version in catalog.stored_versions(answers))
+        changed = (
+            run
+            for run in runs
+            if run.version < now.version
+            and run.version_of(images) not in (None, now.version_of(images))
+            and not _had_equal_images(dataset, run, now)
         )
-        before = next(
-            (
-                version
-                for version, of_images in earlier
-                if of_images not in (None, now[images])
-                and not _had_equal_images(catalog, dataset, version, now[answers])
-            ),
-            None,
-        )
+        before = next(changed, None)
         if before is None:
             continue
-        compared = compare_models(
-            _answers(catalog, dataset, trial, before),
-            _answers(catalog, dataset, trial, now[answers]),
-        )
+        compared = compare_models(_answers(before, dataset, trial), _answers(now, dataset, trial))
         if compared is not None:
             level = catalog.parameters().statistics.level
             log.info("%s", compared.sentence(trial, level))
@@ -72,28 +65,19 @@ def _with_results(pipeline: Pipeline, catalog: LongtailCatalog) -> Iterator[str]
             yield dataset
 
 
-def _had_equal_images(catalog: LongtailCatalog, dataset: str, *runs: str) -> bool:
-    """Whether two runs had the same images with the same labels.
+def _had_equal_images(dataset: str, *runs: EarlierRun) -> bool:
+    """Whether runs had the same images with the same labels.
 
     Runs side by side each store a version of their own.
     """
-    checksums, labels = [], []
-    for run in runs:
-        source, index = (
-            catalog.load(name, catalog.version_at(name, run))
-            for name in (f"{dataset}_source", f"{dataset}_index")
-        )
-        checksums.append(source["sha256"])
-        labels.append(index["class_name"].tolist())
-    return bool(checksums[0] == checksums[1] and labels[0] == labels[1])
+    checksums = {run.load(f"{dataset}_source")["sha256"] for run in runs}
+    labels = {tuple(run.load(f"{dataset}_index")["class_name"]) for run in runs}
+    return len(checksums) == len(labels) == 1
 
 
-def _answers(catalog: LongtailCatalog, dataset: str, trial: str, version: str) -> pd.DataFrame:
-    """The answers of a trial to the test photographs, as a run with a version gave them."""
-    index, subsets, images = (
-        catalog.load(name, catalog.version_at(name, version))
-        for name in (f"{dataset}_index", f"{dataset}_subsets", f"{dataset}_images")
-    )
+def _answers(run: EarlierRun, dataset: str, trial: str) -> pd.DataFrame:
+    """The answers of a trial to the test photographs, as a run gave them."""
+    subsets = run.load(f"{dataset}_subsets")
     test = images_of(subsets, "test", widest_test_set(subsets))
-    answers = catalog.load(f"train.{trial}.answers", version)
-    return named_answers(answers, index, pixel_keys(images, test))
+    keys = pixel_keys(run.load(f"{dataset}_images"), test)
+    return named_answers(run.load(f"train.{trial}.answers"), run.load(f"{dataset}_index"), keys)

@@ -1,4 +1,4 @@
-"""The versions of datasets that an earlier run has made or used."""
+"""Earlier runs, by the versions of what they have made or used."""
 
 from __future__ import annotations
 
