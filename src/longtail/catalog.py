@@ -62,17 +62,6 @@ TRIAL_PARAMETERS = f"params:{TRIAL_DATASETS}"
 KEPT_CELLS = 500_000
 
 
-class NothingSavedError(DatasetError):
-    """No version of a dataset that is to be loaded has been saved."""
-
-    def __init__(self, dataset: str) -> None:
-        super().__init__(dataset)
-        self.dataset = dataset
-
-    def __str__(self) -> str:
-        return f"no version of {self.dataset} has been saved"
-
-
 class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
     """A ``DataCatalog`` that saves versions atomically and can be sent to worker processes.
 
@@ -164,7 +153,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         """Load a dataset; a table that has been loaded from an equal file is not validated again.
 
         Raises:
-            NothingSavedError: if it has no version yet.
+            DatasetError: if it has no version yet.
             DataError: if it has no such version, or if the file of its version is damaged, or a
                 table does not fit its schema, naming the file.
         """
@@ -177,7 +166,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
                 return self._load_table(ds_name, version, sha256_of_file(file))
         except DatasetError as error:
             if isinstance(error.__cause__, VersionNotFoundError):
-                raise NothingSavedError(ds_name) from error
+                raise DatasetError(f"no version of {ds_name} has been saved") from error
             if not has_local_versions(dataset):
                 raise
             if version is None:
