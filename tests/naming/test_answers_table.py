@@ -189,7 +189,7 @@ def test_the_lowest_sure_rank_decides_and_what_is_strange_is_left_out() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_row_with_the_reason() -> None:
-    row = unreadable_row(decision_rule(), "broken.jpg", "it is truncated").iloc[0]
+    row = unreadable_row("broken.jpg", "it is truncated")
     assert (row["file"], row["trust"], row["error"]) == ("broken.jpg", "no", "it is truncated")
 
 
@@ -200,11 +200,9 @@ def test_the_log_says_how_many_are_named_and_why_files_cannot_be_read(
         decision_rule(), ["a.jpg", "b.jpg"], np.log([[0.9, 0.05, 0.05], [0.4, 0.2, 0.4]])
     )
     reasons = ["it is empty", *(f"reason {number}" for number in range(6)), "it is empty"]
-    broken = [
-        unreadable_row(decision_rule(), f"{n}.png", reason) for n, reason in enumerate(reasons)
-    ]
+    broken = [unreadable_row(f"{n}.png", reason) for n, reason in enumerate(reasons)]
     with caplog.at_level("INFO"):
-        log_names(pd.concat([named_ones, *broken], ignore_index=True))
+        log_names(pd.concat([named_ones, pd.DataFrame(broken)], ignore_index=True))
     assert caplog.messages == [
         """10 photographs: 1 named and trusted, 1 "don't know", 8 unreadable""",
         "'0.png' and 1 other: it is empty",
@@ -215,9 +213,10 @@ def test_the_log_says_how_many_are_named_and_why_files_cannot_be_read(
 
 def test_rows_of_boxes_are_not_called_photographs(caplog: pytest.LogCaptureFixture) -> None:
     animal = names_table(decision_rule(), ["a.jpg#xywh=1,2,3,4"], np.log([[0.9, 0.05, 0.05]]))
-    empty = row_without_animal(decision_rule(), "b.jpg", "it has no box")
-    wrong = unreadable_row(decision_rule(), "a.jpg#line 3", "it is empty", BAD_BOX)
-    table = pd.concat([animal.assign(frame="a.jpg"), empty, wrong], ignore_index=True)
+    empty = row_without_animal("b.jpg", "it has no box")
+    wrong = unreadable_row("a.jpg#line 3", "it is empty", BAD_BOX)
+    others = pd.DataFrame([empty, wrong])
+    table = pd.concat([animal.assign(frame="a.jpg"), others], ignore_index=True)
     with caplog.at_level("INFO"):
         log_names(table.fillna({"frame": ""}))
     assert caplog.messages == [
@@ -356,7 +355,7 @@ def test_the_ladder_counts_what_each_error_rate_names(make_trial: Callable[..., 
     table = names_table(
         DecisionRule.of(found), ["third", "mixed"], np.array([[0, 0, 4.0], [4.0, 3.95, 0]])
     )
-    table = pd.concat([table, unreadable_row(DecisionRule.of(found), "broken", "empty")])
+    table = pd.concat([table, pd.DataFrame([unreadable_row("broken", "empty")])])
     rungs = names_at_each_rate(found["ladder"], table)
     at_ten = rungs[2]
     assert (dict(at_ten.named), at_ten.unnamed) == ({"species": 1, "genus": 1}, 0)

@@ -82,19 +82,15 @@ def photograph_files(names: pd.DataFrame) -> pd.Series[str]:
     return names["file"].where(names[FRAME] == "", names[FRAME])
 
 
-def unreadable_row(
-    rule: DecisionRule, file: str, reason: str, why: str = CANNOT_BE_READ
-) -> pd.DataFrame:
-    """The row of a file or of a box that cannot be used."""
-    values = {"file": file, "trust": NO, "why": why, "error": reason}
-    return pd.DataFrame([values], columns=columns_of(rule))
+def unreadable_row(file: str, reason: str, why: str = CANNOT_BE_READ) -> dict[str, str]:
+    """The row of a file or of a box that cannot be used; its other cells are empty."""
+    return {"file": file, "trust": NO, "why": why, "error": reason}
 
 
-def row_without_animal(rule: DecisionRule, file: str, reason: str) -> pd.DataFrame:
+def row_without_animal(file: str, reason: str) -> dict[str, str]:
     """The row of a photograph in which no animal was found."""
     why = f"no animal found: {reason}"
-    values = {"file": file, "answer": NO_ANIMAL, "rank": "", "trust": NO, "why": why, "error": ""}
-    return pd.DataFrame([values], columns=columns_of(rule))
+    return {"file": file, "answer": NO_ANIMAL, "rank": "", "trust": NO, "why": why, "error": ""}
 
 
 def log_names(table: pd.DataFrame) -> None:

@@ -27,7 +27,7 @@ from mlflow.models.model import MLMODEL_FILE_NAME
 
 from longtail.errors import DataError
 from longtail.learning.inference.export import ABOUT
-from longtail.naming.answers_table import names_table, unreadable_row
+from longtail.naming.answers_table import columns_of, names_table, unreadable_row
 from longtail.naming.decision_rule import DecisionRule
 from longtail.parameters import Serving
 from longtail.parameters.serving import RECOGNIZER_CHECKSUM
@@ -85,22 +85,23 @@ class ServedRecognizer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-def
         )
         check_size("megapixels", pixels / 1e6, self._limits)
         rows = [self._named(content) for content in photographs]
-        if not rows:
-            return []
-        cells = pd.concat(rows).drop(columns="file").astype(object)
+        columns = [name for name in columns_of(self._rule) if name != "file"]
+        cells = pd.DataFrame(rows, columns=columns).astype(object)
         known = cells.where(cells.notna() & (cells != ""), None)
         return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
 
-    def _named(self, content: io.BytesIO | str) -> pd.DataFrame:
+    def _named(self, content: io.BytesIO | str) -> Mapping[Any, Any]:
         if isinstance(content, str):
-            return unreadable_row(self._rule, PHOTOGRAPH, content)
+            return unreadable_row(PHOTOGRAPH, content)
         try:
             pixels, _ = decode(content, self._values["image_size"])
         except ValueError as reason:
-            return unreadable_row(self._rule, PHOTOGRAPH, str(reason))
+            return unreadable_row(PHOTOGRAPH, str(reason))
         _, *outputs = self._program(torch.from_numpy(np.array(pixels))[None])
         # Logits and, if the recognizer needs it, the similarity to what it has learnt.
-        return names_table(self._rule, [PHOTOGRAPH], *(output.numpy() for output in outputs))
+        values = (output.numpy() for output in outputs)
+        [row] = names_table(self._rule, [PHOTOGRAPH], *values).to_dict("records")
+        return row
 
 
 def _content(text: object) -> io.BytesIO | str:

@@ -83,18 +83,18 @@ def name_photographs(
         if predict.only_new and (found := before.find(pictures.get(file, "")))
     }
     new = [file for file in to_name if file not in known]
-    parts = _rows_without_logits(rule, photographs)
+    rows = _rows_without_logits(photographs)
     if known:
         was_or_were = "was" if len(known) == 1 else "were"
         log.info(
             "%s named before by the same model (predict.only_new)",
             f"{counted(len(known), word_for_images(known))} {was_or_were}",
         )
-        parts.append(_named(rule, list(known), list(known.values())))
+        rows += _named(rule, list(known), list(known.values()))
     of_frames = _parts_of_frames(photographs, new, seen, recognizer["image_size"])
     title = title_of_naming(len(new), photographs)
     for usable, unreadable in _decoded(photographs, new, recognizer["image_size"], title):
-        parts += [unreadable_row(rule, file, why) for file, why in unreadable.items()]
+        rows += [unreadable_row(file, why) for file, why in unreadable.items()]
         if usable:
             outputs = predictor.logits(np.stack(list(usable.values())))
             already_in = [
@@ -103,10 +103,10 @@ def name_photographs(
             ]
             notes = _notes(photographs, usable)
             named = list(map(Named, outputs, already_in, notes))
-            parts.append(_named(rule, list(usable), named))
+            rows += _named(rule, list(usable), named)
             before.add([pictures.get(file, "") for file in usable], named)
     before.save()
-    table = with_notes_of_copies(with_boxes(_in_order(rule, parts, contents), photographs))
+    table = with_notes_of_copies(with_boxes(_in_order(rule, rows, contents), photographs))
     log_names(table)
     log_names_at_each_rate(names_at_each_rate(recognizer["ladder"], table))
     warn_of_seen(table)
@@ -124,13 +124,13 @@ def _seen_images(
     return SeenImages(images, split)
 
 
-def _rows_without_logits(rule: DecisionRule, photographs: Photographs) -> list[pd.DataFrame]:
+def _rows_without_logits(photographs: Photographs) -> list[Mapping[Any, Any]]:
     """The rows of what cannot be read, has no animal, or has a box that cannot be used."""
     return [
-        *(unreadable_row(rule, file, why) for file, why in photographs.rejected.items()),
-        *(row_without_animal(rule, *empty) for empty in photographs.without_animal.items()),
+        *(unreadable_row(file, why) for file, why in photographs.rejected.items()),
+        *(row_without_animal(*empty) for empty in photographs.without_animal.items()),
         *(
-            unreadable_row(rule, name, bad.reason, BAD_BOX if bad.frame else NO_BOX)
+            unreadable_row(name, bad.reason, BAD_BOX if bad.frame else NO_BOX)
             for name, bad in photographs.bad_boxes.items()
         ),
     ]
@@ -191,23 +191,23 @@ def _notes(photographs: Photographs, usable: Mapping[str, UInt8Array]) -> list[s
     return [note for _, note in on_all_cores(background_note, usable.values())]
 
 
-def _named(rule: DecisionRule, files: Sequence[str], found: Sequence[Named]) -> pd.DataFrame:
+def _named(
+    rule: DecisionRule, files: Sequence[str], found: Sequence[Named]
+) -> list[Mapping[Any, Any]]:
     logits, similarity = rule.split(np.stack([named.logits for named in found]))
-    table = names_table(rule, files, logits, similarity)
-    columns = {
-        ALREADY_IN: [named.part for named in found],
-        NOTE: [named.note for named in found],
-    }
-    return table.assign(**columns)
+    rows = names_table(rule, files, logits, similarity).to_dict("records")
+    return [
+        {**row, ALREADY_IN: named.part, NOTE: named.note}
+        for row, named in zip(rows, found, strict=True)
+    ]
 
 
 def _in_order(
-    rule: DecisionRule, parts: Sequence[pd.DataFrame], contents: Mapping[str, str]
+    rule: DecisionRule, rows: Sequence[Mapping[Any, Any]], contents: Mapping[str, str]
 ) -> pd.DataFrame:
     """One table of all rows, sorted by the names of the files, with their checksums."""
-    rows = [row for part in parts for row in part.to_dict("records")]
-    rows.sort(key=lambda row: str(row["file"]).split("/"))
-    table = pd.DataFrame(rows, columns=[*columns_of(rule), ALREADY_IN, NOTE, SHA256])
+    in_order = sorted(rows, key=lambda row: str(row["file"]).split("/"))
+    table = pd.DataFrame(in_order, columns=[*columns_of(rule), ALREADY_IN, NOTE, SHA256])
     table[SHA256] = table["file"].map(contents).fillna("")
     of_named = [ALREADY_IN, NOTE]  # files that cannot be read have none
     table[of_named] = table[of_named].fillna("")
