@@ -5,6 +5,8 @@ Columns are found by the headers of :mod:`longtail.schemas.user_headers`.
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandera.pandas as pa
 
 from longtail.schemas.columns import Texts, at_least, number, table, text
@@ -15,6 +17,8 @@ PRINTABLE = pa.Check(
     error="plain text without line breaks or control characters",
 )
 
+# A column that users may leave out, and cells of it that they may leave empty.
+_extra = partial(text, optional=True, required=False)
 
 METADATA = table(
     "metadata",
@@ -24,16 +28,11 @@ METADATA = table(
         "species": text(
             "name of its class; rows without one are skipped", PRINTABLE, optional=True
         ),
-        "group": text(
-            "images of one group, such as a series of one animal, are kept on one side of a split",
-            optional=True,
-            required=False,
+        "group": _extra(
+            "images of one group, such as a series of one animal, are kept on one side of a split"
         ),
-        "split": text(
-            "official split, if the data have one",
-            one_of=("train", "validation", "test"),
-            optional=True,
-            required=False,
+        "split": _extra(
+            "official split, if the data have one", one_of=("train", "validation", "test")
         ),
     },
     unique_column_names=True,
@@ -46,24 +45,18 @@ CORRECTIONS = table(
     {
         "file": text("path of the photograph, as in the table of names"),
         "name": text("the right name; empty if there is none", PRINTABLE, optional=True),
-        "qualifier": text(
+        "qualifier": _extra(
             "empty for a sure species, which joins the data set; else cf., aff., sp. (a genus or "
-            "higher), unknown or no animal",
-            optional=True,
-            required=False,
+            "higher), unknown or no animal"
         ),
-        "sha256": text("checksum of the photograph's file", optional=True, required=False),
-        "box": text(
-            "x,y,width,height of the animal in the photograph, in pixels; empty for all of it",
-            optional=True,
-            required=False,
+        "sha256": _extra("checksum of the photograph's file"),
+        "box": _extra(
+            "x,y,width,height of the animal in the photograph, in pixels; empty for all of it"
         ),
-        "by": text("person who named it", optional=True, required=False),
-        "when": text("time when it was named, in ISO 8601", optional=True, required=False),
-        "previous_answer": text("earlier answer of the model", optional=True, required=False),
-        "folder": text(
-            "folder or zip file that the photograph was in", optional=True, required=False
-        ),
+        "by": _extra("person who named it"),
+        "when": _extra("time when it was named, in ISO 8601"),
+        "previous_answer": _extra("earlier answer of the model"),
+        "folder": _extra("folder or zip file that the photograph was in"),
     },
     unique_column_names=True,
     rows=True,

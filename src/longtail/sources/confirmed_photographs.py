@@ -179,9 +179,7 @@ def _copied(content: bytes, store: Path, sha256: str, name: str) -> ImageFileRef
 
 def _reference(store: Path, file: Path) -> ImageFileRef:
     # Named "confirmed/<checksum>/<file>", which no file of a source can be by accident.
-    parts = (CONFIRMED, file.parent.name, file.name)
-    if store.name != CONFIRMED:
-        raise ValueError(f"the folder must be called {CONFIRMED}, found {store}")
+    parts = file.relative_to(store.parent).parts
     return ImageFileRef(parts, store.parent.absolute(), None, stamp_of(file.stat()))
 
 
