@@ -97,9 +97,7 @@ LEADERS = table(
         "images": whole("images of the held-out set", 1),
         "method": TRIAL["method"],
         **with_interval("value", "accuracy, mean over seeds", UNIT_INTERVAL, prefix=""),
-        "p": number(
-            "p-value of the difference from the best method, corrected", UNIT_INTERVAL, missing=True
-        ),
+        "p": fraction("p-value of the difference from the best method, corrected", missing=True),
         "place": text("best, not significantly worse, worse, or not compared"),
     },
     unique=[*BACKBONE, "part", "method"],
@@ -122,10 +120,8 @@ PUBLISHED_COMPARISON = table(
         "difference": number("ours minus published", missing=True),
         "inside": flag("whether the published value is in our interval", missing=True),
         "overlap": flag("whether the two intervals overlap", missing=True),
-        "p": number(
-            "two-sided p-value of the z-test of two proportions (acc1 only)",
-            UNIT_INTERVAL,
-            missing=True,
+        "p": fraction(
+            "two-sided p-value of the z-test of two proportions (acc1 only)", missing=True
         ),
         "note": text("remark", optional=True),
     },

@@ -213,9 +213,7 @@ COMPARISONS = table(
         "second": text("name of the second method"),
         "seeds": whole("number of seeds that both methods have", 1),
         **with_interval("difference", "mean over seeds of first minus second", prefix=""),
-        "p": number(
-            "two-sided p-value, not corrected for multiple tests", UNIT_INTERVAL, missing=True
-        ),
+        "p": fraction("two-sided p-value, not corrected for multiple tests", missing=True),
         "test": text("test that gave p", one_of=("McNemar", "Student", "bootstrap")),
         **STATISTICS,
     },
