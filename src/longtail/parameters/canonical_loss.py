@@ -97,10 +97,8 @@ class CanonicalLoss:
         Raises:
             KeyError: if the loss changes a field that does not state it.
         """
-        values = {of.name: getattr(self, of.name) for of in fields(self)}
-        reasons = [
-            of.metadata["inexact"] for of in fields(self) if _changed(values[of.name], of.default)
-        ]
+        changed = [of for of in fields(self) if _changed(getattr(self, of.name), of.default)]
+        reasons = [of.metadata["inexact"] for of in changed]
         return next((reason for reason in reasons if reason), None)
 
     def as_dict(self) -> dict[str, Any]:

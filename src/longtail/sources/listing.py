@@ -137,9 +137,10 @@ def _list_folder(root: Path, listing: Listing, own: Path | None, key: str) -> No
         try:
             entries = sorted(os.scandir(root.joinpath(*parts)), key=lambda entry: entry.name)
         except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
             if not parts:
-                raise DataError(f"{key}: '{root}' cannot be read: {error.strerror}") from error
-            listing.rejected.append((printable("/".join(parts)), f"{_CANNOT}: {error.strerror}"))
+                raise DataError(f"{key}: '{root}' {reason}") from error
+            listing.rejected.append((printable("/".join(parts)), reason))
             continue
         for entry in entries:
             here = (*parts, entry.name)
@@ -154,9 +155,6 @@ def _list_folder(root: Path, listing: Listing, own: Path | None, key: str) -> No
                 folders.append(here)
                 if not parts:
                     listing.empty.append(printable(entry.name))
-
-
-_CANNOT = "cannot be read"
 
 
 def is_system_folder(name: str) -> bool:
@@ -180,7 +178,7 @@ def _list_entry(
         try:
             stamp = stamp_of(entry.stat(follow_symlinks=False))
         except OSError as error:
-            problem = f"{_CANNOT}: {error.strerror}"
+            problem = f"cannot be read: {error.strerror}"
     _add(ImageFileRef(parts, root, None, stamp), problem, listing)
 
 
