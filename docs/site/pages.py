@@ -45,4 +45,4 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         file = os.path.normpath(folder / link[1])
         return os.path.relpath(PAGE_OF.get(file, file.removeprefix("docs/")), Path(uri).parent)
 
-    return LINK.sub(relinked, markdown) if uri in FILE_OF or "../data/" in markdown else markdown
+    return LINK.sub(relinked, markdown) if uri in FILE_OF or "](../../" in markdown else markdown
