@@ -29,17 +29,17 @@ Written by `python -m docs.site.methods` from `conf/base/parameters/methods.yml`
 `conf/benchmark`, the published results in `src/longtail/reference`, and
 [Measured results](results.md).
 
-Accuracies are on CIFAR-100-LT with ResNet-32, on the 10,000 balanced test images, by imbalance
-factor. "Ours" are of one seed, with a 95 % interval over test images; two values are of two
-trainings. A range is of published seeds. The recipe alone moves an accuracy by 2 to 5 points, so
-compare only rows of one recipe. Of a method's parameters, `recipe` is what it changes of the
-[standard one](../explanation/methods.md#published-accuracies). The published accuracies of
-`two_stage_experts` and `proco` are of the recipes in `conf/record`.
+Accuracies are for CIFAR-100-LT with ResNet-32, on the 10,000 balanced test images, by imbalance
+factor. "Ours" are of one seed, with a 95 % interval over test images; two values are two trainings.
+In brackets behind a published value is the range over its seeds. The recipe alone moves an accuracy
+by 2 to 5 points, so compare only rows of one recipe. In the parameters of a method, `recipe` is
+what it changes in the [standard recipe](../explanation/methods.md#published-accuracies). The
+published accuracies of `two_stage_experts` and `proco` are with the recipes in `conf/record`.
 """
 VARIANTS = """
 ## Published accuracies of other settings
 
-No method above has these settings.
+Published results with settings that no method above has.
 """
 COLUMNS = (
     *("method", "family", "ours, 100", "published, 100", "50", "10"),
