@@ -31,15 +31,15 @@ Written by `python -m docs.site.methods` from `conf/base/parameters/methods.yml`
 
 Accuracies are for CIFAR-100-LT with ResNet-32, on the 10,000 balanced test images, by imbalance
 factor. "Ours" are of one seed, with a 95 % interval over test images; two values are two trainings.
-In brackets behind a published value is the range over its seeds. The recipe alone moves an accuracy
-by 2 to 5 points, so compare only rows of one recipe. In the parameters of a method, `recipe` is
-what it changes in the [standard recipe](../explanation/methods.md#published-accuracies). The
-published accuracies of `two_stage_experts` and `proco` are with the recipes in `conf/record`.
+Published ranges are over seeds. The recipe alone moves an accuracy by 2 to 5 points, so compare
+only rows of one recipe. In the parameters of a method, `recipe` is what it changes in the
+[standard recipe](../explanation/methods.md#published-accuracies). The published accuracies of
+`two_stage_experts` and `proco` are with the recipes in `conf/record`.
 """
 VARIANTS = """
 ## Published accuracies of other settings
 
-Published results with settings that no method above has.
+No method above has these settings.
 """
 COLUMNS = (
     *("method", "family", "ours, 100", "published, 100", "50", "10"),
