@@ -61,7 +61,7 @@ class Backbone(Strict):
     Attributes:
         name: its key in the parameters.
         label: its name in the report.
-        architecture: one of ``OWN_ARCHITECTURES`` or a name of timm's.
+        architecture: timm's name of the network, or one of our own, such as ``vit_micro``.
         options: further arguments of ``timm.create_model``.
         pretrained: whether to start from pretrained weights.
         weights: the local file with these weights; null for timm's hub.

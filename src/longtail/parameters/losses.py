@@ -32,8 +32,8 @@ class WeightedSoftmax(Strict):
     """Cross-entropy with class weights.
 
     Attributes:
-        convention: formula of the weights from class counts, see
-            :func:`longtail.trials.canonical_loss.class_weights`.
+        convention: formula of the weights: N / (C n) (``balanced``), (n_min / n) ** exponent
+            (``min_ratio``), or 1 - ln(n / n_max) (``log``).
         exponent: exponent of ``min_ratio``; 0.5 is square-root weighting.
     """
 

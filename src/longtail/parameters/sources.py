@@ -87,17 +87,17 @@ class FolderSource(PhotographSource):
         image_size: the height and width that images are cut to, in pixels.
         metadata: a CSV file with the columns ``file`` and ``species``, and optionally ``group``
             and ``split``; it replaces the class folders.
-        corrections: a table of photographs that a person has named, such as the page of names
-            saves it, or a folder of them; they join the training images.
+        corrections: a table of photographs that a person has named, as the page of names saves it,
+            or a folder of such tables; the photographs join the training images.
         class_levels: number of levels of folders that name a class: 1, or 2 for ``Noctua/comes/``,
             whose images are of the class ``Noctua comes``.
         class_names: a table of two columns with the name of each class folder and the name to use.
         split_folders: meaning of folders such as ``train``, ``valid`` and ``test``: ``official``
-            splits, parts of one data set that is split again (``redraw``), or ``classes``. None:
+            splits, parts of one data set that is split again (``redraw``), or ``classes``. Null:
             official splits where that is clear, and an error where it is not.
-        unsorted: what becomes of classes named unknown, unsorted, other, blank or the like: each is
-            a ``class`` like any other, or ``skip``. None: an error, unless they are held out by
-            the data set's ``unknown.classes``.
+        unsorted: what becomes of classes named unknown, unsorted, other, blank or the like:
+            each is a ``class`` like any other, or left out (``skip``). Null: an error, unless they
+            are held out by the data set's ``unknown.classes``.
         group_pattern: a regular expression with one group in parentheses. Images of a species in
             whose path it captures the same text are a series, which no split divides.
         box_species: origin of the species of an animal: that of its photograph (``folder``, or the
@@ -106,14 +106,14 @@ class FolderSource(PhotographSource):
         time_zone: time zone of times without an offset: a name such as Europe/London, or an offset.
         group_by: images of a species from one ``night`` of one trap, or of one trap
             (``deployment``), are a series, which no split divides. Times and places are read, and
-            in the index, if this or one of the two before is given.
+            in the index, if this, ``deployments`` or ``time_zone`` is given.
         near_duplicates: images of a species whose difference hashes (512 bits) differ in at most
             so many bits are compared; if they show the same photograph, no split divides them.
-            None: no search.
+            Null: no search.
         max_pixels: images with more pixels are rejected; JPEGs that are decoded at a reduced size
             may have 4 times as many.
         truncated: whether JPEGs whose end is missing are rejected, or kept and marked in the index.
-        min_images: the fewest usable images of a species. None: as many as the hold-out needs.
+        min_images: the fewest usable images of a species. Null: as many as the hold-out needs.
         small_classes: what becomes of a species that has fewer.
     """
 
