@@ -208,10 +208,10 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
         Raises:
             ConfigurationError: if the version of an output was given.
         """
-        made = pipeline.all_outputs()
+        made = {_stored_name(name) for name in pipeline.all_outputs()}
         for name, dataset in self.versioned(pipeline.datasets()).items():
             asked, saved = pinned(dataset)
-            if name in made:
+            if _stored_name(name) in made:
                 if asked not in (None, saved):
                     raise ConfigurationError(made_by_the_run(name))
                 pin(dataset, Version(saved, saved))
@@ -232,9 +232,16 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
     def use_versions(self, versions: Mapping[str, str]) -> None:
         """Load these versions, by name, of datasets whose version is already fixed."""
-        for name, dataset in self.versioned(versions).items():
-            if is_fixed(dataset):
-                pin(dataset, Version(versions[name], pinned(dataset).save))
+        for name, version in versions.items():
+            for dataset in self.versioned(self._forms(name)).values():
+                if is_fixed(dataset):
+                    pin(dataset, Version(version, pinned(dataset).save))
+
+    def _forms(self, name: str) -> list[str]:
+        """The names that a dataset has in this catalog, one for each form (``@pandas``)."""
+        if "@" not in name:
+            return [name]
+        return [other for other in self.keys() if _stored_name(other) == _stored_name(name)]
 
     def versioned(self, names: Iterable[str]) -> dict[str, VersionedDataset]:
         """The datasets that have versions, by name."""
@@ -305,3 +312,8 @@ def made_by_the_run(name: str) -> str:
         f"--load-versions: this run makes '{name}' and reads what it makes. Leave it out, or run "
         f"only stages that come after it (--pipelines)"
     )
+
+
+def _stored_name(name: str) -> str:
+    """A dataset's name without the form (``@pandas``) that a node reads or writes it in."""
+    return name.partition("@")[0]
