@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kedro.io import Version
+from kedro.io import DatasetError, Version
 
 from longtail.datasets.documents import HtmlDataset, LatexDataset, PngDataset, ZipDataset
 
@@ -38,6 +38,22 @@ def test_versions_are_kept_apart(kind: Any, data: Any, tmp_path: Path) -> None:
     kind(filepath=path, version=Version(None, "2021")).save(data * 2)
     assert kind(filepath=path, version=Version(None, None)).load() == data * 2
     assert kind(filepath=path, version=Version("2020", None)).load() == data
+
+
+def test_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = LatexDataset(filepath=str(tmp_path / "table.tex"))
+    dataset.save("old")
+
+    def half(path: Path, data: str, **_: Any) -> None:
+        path.write_bytes(data.encode()[:1])
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", half)
+        with pytest.raises(DatasetError, match="no space left"):
+            dataset.save("new")
+    assert dataset.load() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["table.tex"]
 
 
 def test_latex_is_previewed_as_its_source(tmp_path: Path) -> None:

@@ -55,6 +55,17 @@ def test_same_file_can_be_saved_twice(finished: Path, tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "models").iterdir()] == ["model.safetensors"]
 
 
+def test_file_can_be_saved_in_its_own_place(tmp_path: Path) -> None:
+    """A node that reads and writes an unversioned file may return what it was given."""
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"weights")
+    dataset = FileDataset(filepath=str(file))
+    dataset.save(dataset.load())
+    assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [
+        ("model.safetensors", b"weights")
+    ]
+
+
 def test_each_version_has_its_own_link(finished: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     for version, content in (("2020", b"old"), ("2021", b"new")):

@@ -64,6 +64,22 @@ def test_existence_is_that_of_the_file(tmp_path: Path) -> None:
     assert versioned(tmp_path / "images.npy").exists()
 
 
+def test_file_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = NpyDataset(filepath=str(tmp_path / "images.npy"))
+    dataset.save(ARRAY)
+
+    def half(file: Any, *_: Any, **__: Any) -> None:
+        file.write(b"half")
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", half)
+        with pytest.raises(DatasetError, match="no space left"):
+            dataset.save(ARRAY + 1)
+    assert np.array_equal(dataset.load(), ARRAY)
+    assert [file.name for file in tmp_path.iterdir()] == ["images.npy"]
+
+
 def test_loaded_array_outlives_its_replacement(tmp_path: Path) -> None:
     """A node may still read what another run replaces."""
     dataset = NpyDataset(filepath=str(tmp_path / "images.npy"))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
 from kedro.io.core import AbstractVersionedDataset, Version, VersionNotFoundError
+
+from longtail.storage.files import atomic_file
 
 Saved = TypeVar("Saved")
 Loaded = TypeVar("Loaded")
 
 
 class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Saved, Loaded]):
-    """A versioned file on the local disk. The catalog sees to it that it is written atomically.
+    """A versioned file on the local disk that is written atomically.
 
     Args:
         filepath: the file; its versions are stored as ``<filepath>/<version>/<file name>``.
@@ -41,12 +44,11 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded], Generic[Sav
         """Path of the file that :meth:`load` reads."""
         return Path(self._get_load_path())
 
-    def save_path(self) -> Path:
-        """Path of the file that :meth:`save` writes: a new one, in a folder that exists."""
+    def writing(self) -> AbstractContextManager[Path]:
+        """Yield a path to write to, which becomes the version's file if no error is raised."""
         target = Path(self._get_save_path())
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)  # a killed process may have left a draft
-        return target
+        return atomic_file(target)
 
     def _exists(self) -> bool:
         try:

@@ -17,7 +17,8 @@ class TextDataset(LocalVersionedDataset[str, str]):
         return self.load_path().read_text(encoding="utf-8")
 
     def save(self, data: str) -> None:
-        self.save_path().write_text(data, encoding="utf-8")
+        with self.writing() as draft:
+            draft.write_text(data, encoding="utf-8")
 
 
 class LatexDataset(TextDataset):
@@ -43,7 +44,8 @@ class BytesDataset(LocalVersionedDataset[bytes, bytes]):
         return self.load_path().read_bytes()
 
     def save(self, data: bytes) -> None:
-        self.save_path().write_bytes(data)
+        with self.writing() as draft:
+            draft.write_bytes(data)
 
 
 class PngDataset(BytesDataset):
@@ -62,7 +64,7 @@ class ZipDataset(LocalVersionedDataset[dict[str, bytes], dict[str, bytes]]):
             return {name: archive.read(name) for name in archive.namelist()}
 
     def save(self, data: dict[str, bytes]) -> None:
-        with ZipFile(self.save_path(), "w") as archive:
+        with self.writing() as draft, ZipFile(draft, "w") as archive:
             for name, content in data.items():
                 # ZipInfo has a fixed date.
                 archive.writestr(ZipInfo(name), content, ZIP_DEFLATED)

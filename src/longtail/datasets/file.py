@@ -22,7 +22,8 @@ class FileDataset(LocalVersionedDataset[Path, Path]):
         return self.load_path()
 
     def save(self, data: Path) -> None:
-        link_or_copy(data, self.save_path())
+        with self.writing() as draft:
+            link_or_copy(data, draft)
 
 
 class FolderDataset(AbstractDataset[Never, Path]):
@@ -53,4 +54,5 @@ class ContentDataset(LocalVersionedDataset[bytes, Path]):
         return self.load_path()
 
     def save(self, data: bytes) -> None:
-        self.save_path().write_bytes(data)
+        with self.writing() as draft:
+            draft.write_bytes(data)

@@ -26,12 +26,13 @@ class NpyDataset(LocalVersionedDataset[Array, Array]):
         return np.load(self.load_path(), mmap_mode="r", allow_pickle=False)
 
     def save(self, data: Array) -> None:
-        target, file = self.save_path(), _file_of(data)
-        if file is not None:
-            with suppress(FileNotFoundError):  # removed just now: the array is written
-                return link_or_copy(file, target)
-        with target.open("wb") as written:
-            np.save(written, data, allow_pickle=False)
+        with self.writing() as draft:
+            file = _file_of(data)
+            if file is not None:
+                with suppress(FileNotFoundError):  # removed just now: the array is written
+                    return link_or_copy(file, draft)
+            with draft.open("wb") as written:
+                np.save(written, data, allow_pickle=False)
 
 
 def _file_of(data: Array) -> Path | None:

@@ -57,7 +57,8 @@ class WorkbookDataset(LocalVersionedDataset[pd.DataFrame, Never]):
         kinds = ("formulas", "urls", "numbers")
         options = {f"strings_to_{kind}": False for kind in kinds}
         with (
-            self.save_path().open("wb") as file,
+            self.writing() as draft,
+            draft.open("wb") as file,
             pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": options}) as writer,
         ):
             writer.book.set_properties({"created": CREATED})
