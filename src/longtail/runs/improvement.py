@@ -6,7 +6,8 @@ The photographs that tested it are recorded, so that they test later models too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pandas as pd
 from kedro.pipeline import Pipeline
@@ -21,6 +22,9 @@ from longtail.runs.earlier_runs import EarlierRun
 from longtail.runs.run_files import path_of
 from longtail.sources.earlier_splits import record_split
 
+# Loads what a run has made or used, by name.
+Load = Callable[[str], Any]
+
 log = logging.getLogger(__name__)
 
 
@@ -32,19 +36,22 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         except DataError:  # there is nothing to choose a trial by
             continue
         answers, images = f"train.{trial}.answers", f"{dataset}_images"
-        now = EarlierRun(catalog, catalog.versions([answers])[answers])
+        # This run may have read older images than the newest ones before it (--load-versions).
+        now = catalog.versions([answers, images])
         runs = (EarlierRun(catalog, version) for version in catalog.stored_versions(answers))
         changed = (
             run
             for run in runs
-            if run.version < now.version
-            and run.version_of(images) not in (None, now.version_of(images))
-            and not _had_equal_images(dataset, run, now)
+            if run.version < now[answers]
+            and run.version_of(images) not in (None, now[images])
+            and not _have_equal_images(dataset, run.load, catalog.load)
         )
         before = next(changed, None)
         if before is None:
             continue
-        compared = compare_models(_answers(before, dataset, trial), _answers(now, dataset, trial))
+        compared = compare_models(
+            _answers(dataset, trial, before.load), _answers(dataset, trial, catalog.load)
+        )
         if compared is not None:
             level = catalog.parameters().statistics.level
             log.info("%s", compared.sentence(trial, level))
@@ -65,19 +72,19 @@ def _with_results(pipeline: Pipeline, catalog: LongtailCatalog) -> Iterator[str]
             yield dataset
 
 
-def _had_equal_images(dataset: str, *runs: EarlierRun) -> bool:
+def _have_equal_images(dataset: str, *loads: Load) -> bool:
     """Whether runs had the same images with the same labels.
 
     Runs side by side each store a version of their own.
     """
-    checksums = {run.load(f"{dataset}_source")["sha256"] for run in runs}
-    labels = {tuple(run.load(f"{dataset}_index")["class_name"]) for run in runs}
+    checksums = {load(f"{dataset}_source")["sha256"] for load in loads}
+    labels = {tuple(load(f"{dataset}_index")["class_name"]) for load in loads}
     return len(checksums) == len(labels) == 1
 
 
-def _answers(run: EarlierRun, dataset: str, trial: str) -> pd.DataFrame:
+def _answers(dataset: str, trial: str, load: Load) -> pd.DataFrame:
     """The answers of a trial to the test photographs, as a run gave them."""
-    subsets = run.load(f"{dataset}_subsets")
+    subsets = load(f"{dataset}_subsets")
     test = images_of(subsets, "test", widest_test_set(subsets))
-    keys = pixel_keys(run.load(f"{dataset}_images"), test)
-    return named_answers(run.load(f"train.{trial}.answers"), run.load(f"{dataset}_index"), keys)
+    keys = pixel_keys(load(f"{dataset}_images"), test)
+    return named_answers(load(f"train.{trial}.answers"), load(f"{dataset}_index"), keys)
