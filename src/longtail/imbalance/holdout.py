@@ -135,7 +135,7 @@ def _with_confirmed(
         np.concatenate([images, usable.loc[usable["label"] == label, "image"].to_numpy()])
         for label, images in enumerate(pools.train)
     ]
-    return pools._replace(train=train)
+    return Pools(pools.test, pools.validation, train)
 
 
 def groups_across_splits(index: pd.DataFrame, subsets: pd.DataFrame) -> int:
