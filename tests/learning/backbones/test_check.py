@@ -9,10 +9,10 @@ import pytest
 import timm
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from longtail.errors import ConfigurationError
-from longtail.learning.backbones import build
+from longtail.learning.backbones import build, check
 from longtail.learning.backbones.check import check_network, shapes_of_weights
 from longtail.parameters import Backbone, Classifier
 
@@ -168,6 +168,24 @@ def test_options_that_give_no_features_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=expected):
         check_network(backbone(architecture, options=options), 32, None)
+
+
+@pytest.mark.parametrize(
+    ("normalization", "expected"),
+    [
+        (nn.BatchNorm2d(4), r"shape \(2, 3, 32, 32\) are normalized by those of shape \(4,\)"),
+        (nn.LayerNorm(31), r"shape \(2, 3, 32, 32\) are normalized by those of shape \(31,\)"),
+    ],
+)
+def test_normalization_by_values_of_another_shape_is_refused(
+    normalization: nn.Module, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although it is not computed."""
+    network = normalization.to("meta")
+    monkeypatch.setattr(network, "head_hidden_size", 3, raising=False)
+    monkeypatch.setattr(check, "create_network", lambda *_: network)
+    with pytest.raises(ConfigurationError, match=expected):
+        check_network(backbone("resnet10t"), 32, None)
 
 
 @pytest.mark.parametrize(

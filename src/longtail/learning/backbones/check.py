@@ -6,6 +6,7 @@ their weights, and in about a second for any size.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F, init
+from torch.overrides import TorchFunctionMode
 
 from longtail.errors import ConfigurationError
 from longtail.learning.backbones.networks import (
@@ -36,6 +39,16 @@ log = logging.getLogger(__name__)
 FEW_POSITIONS = 3
 # How many sizes are tried to find some that a network accepts, and how many are named.
 TRIED_SIZES, NAMED_SIZES = 6, 2
+# The functions that draw weights.
+DRAWING = {
+    *(Tensor.normal_, Tensor.uniform_, Tensor.clamp_),
+    *(init.normal_, init.uniform_, init.kaiming_uniform_),
+}
+# The functions that return a tensor of the shape of their input.
+ACTIVATIONS = {
+    *(F.relu, F.relu6, F.gelu, F.silu, F.mish, F.softmax, F.hardswish, F.hardsigmoid, F.hardtanh),
+    *(torch.relu, torch.sigmoid, Tensor.sigmoid, Tensor.softmax),
+}
 
 
 def check_network(
@@ -87,7 +100,7 @@ def _working(
     Raises:
         one of MISFITS: reason why it cannot be used.
     """
-    with torch.no_grad(), torch.device("meta"), warnings.catch_warnings():
+    with torch.no_grad(), torch.device("meta"), _ShapesOnly(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of timm's code about itself
         network = create_network(backbone, image_size)
         if weights is not None:
@@ -105,6 +118,40 @@ def _working(
                     f"classifier takes {expected}"
                 )
     return network
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """Mode without drawing of weights, in which normalization and activations do nothing.
+
+    On the meta device torch does all three step by step in Python, which takes most of a check.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        options = kwargs or {}
+        if func in DRAWING:
+            return args[0] if args else options["tensor"]
+        if func in ACTIVATIONS:
+            return args[0] if args else options["input"]
+        if func not in (F.batch_norm, F.layer_norm):
+            return func(*args, **options)
+        given = inspect.signature(func).bind(*args, **options).arguments
+        values = given["input"]
+        weights = [given.get(name) for name in ("running_mean", "running_var", "weight", "bias")]
+        if func is F.batch_norm:
+            shape = values.shape[1:2]
+        else:
+            normalized = torch.Size(given["normalized_shape"])
+            shape = values.shape[-len(normalized) :]
+            weights.append(torch.empty(normalized))
+        for weight in weights:
+            if weight is not None and weight.shape != shape:
+                raise RuntimeError(
+                    f"values of shape {tuple(values.shape)} are normalized by those of shape "
+                    f"{tuple(weight.shape)}"
+                )
+        return values
 
 
 def _report_few_positions(network: nn.Module, backbone: Backbone, image_size: int) -> None:
