@@ -149,6 +149,13 @@ def test_columns_of_one_class_are_refused(tmp_path: Path) -> None:
         read(tmp_path / "theirs.csv")
 
 
+def test_two_columns_of_images_are_refused(tmp_path: Path) -> None:
+    table = rows(again=rows()["file"]).rename(columns={"again": "file"})
+    table.to_csv(tmp_path / "theirs.csv", index=False)
+    with pytest.raises(DataError, match=r"theirs.csv has more than one column 'file'$"):
+        read(tmp_path / "theirs.csv")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

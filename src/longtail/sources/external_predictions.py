@@ -90,6 +90,8 @@ def _read_csv(path: str, where: str) -> pd.DataFrame:
     """The values of a file, float64, by what it says of each row and by class."""
     table = read_csv(path, where)
     column, identifier = _identifier(list(table.columns), IDENTIFIERS, where, "column")
+    if table.columns.tolist().count(column) > 1:
+        raise DataError(f"{where} has more than one column '{column}'")
     images = table.pop(column).tolist()
     if table.apply(lambda texts: texts.str.fullmatch(DECIMAL_COMMA)).any(axis=None):
         raise DataError(f"{where} has numbers with a decimal comma. Write them with a point")
