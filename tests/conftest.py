@@ -153,14 +153,15 @@ def yaml_parsed_once() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def tables_validated_once() -> Iterator[None]:
     """Validate equal tables once: most runs save and load the same ones."""
-    found: dict[tuple[int, bytes], pd.DataFrame] = {}
+    # With the schema, since the number of one that is gone can become that of another.
+    found: dict[tuple[int, bytes], tuple[DataFrameSchema, pd.DataFrame]] = {}
     validate = DataFrameSchema.validate
 
     def validate_once(schema: DataFrameSchema, table: Any, **options: Any) -> pd.DataFrame:
         place = id(schema), pickle.dumps((table, options))
         if place not in found:
-            found[place] = validate(schema, table, **options)
-        return found[place].copy()
+            found[place] = schema, validate(schema, table, **options)
+        return found[place][1].copy()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DataFrameSchema, "validate", validate_once)
