@@ -42,7 +42,7 @@ from longtail.errors import ConfigurationError
 from longtail.parameters import unknown
 from longtail.parameters.layers import merge
 from longtail.project import program, shown
-from longtail.runs import tracking
+from longtail.runs.tracked_runs import record_of
 from longtail.version_names import time_of
 
 WIDTH_OFF_TERMINALS = 180
@@ -282,7 +282,7 @@ def report(run: str, env: str | None, params: dict[str, Any]) -> None:
     """
     from longtail.commands.report import report_again
 
-    record = tracking.record_of(run) if time_of(run) else None
+    record = record_of(run) if time_of(run) else None
     of_run = _options_of(record.command, run) if record else {}
     env, source = env or of_run.get("env"), of_run.get("conf_source")
     _check_environment(env, source)

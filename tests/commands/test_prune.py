@@ -22,7 +22,7 @@ from longtail.cli import cli
 from longtail.report_lock import File, Lock
 from longtail.retention import uses
 from longtail.retention.uses import Use
-from longtail.runs.tracking import tags_of_versions
+from longtail.runs.tracked_runs import tags_of_versions
 from longtail.storage.store import TrialStore
 from tests.data_folders import (
     CARD,

@@ -15,7 +15,7 @@ from longtail.errors import ConfigurationError
 from longtail.retention import uses
 from longtail.retention.uses import Use
 from longtail.runner import GridRunner
-from longtail.runs.tracking import versions_of_tags
+from longtail.runs.tracked_runs import versions_of_tags
 from longtail.storage.files import write_checksum
 from longtail.version_names import name_of
 from tests.data_folders import A, fingerprint, save_training

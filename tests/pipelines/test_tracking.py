@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 
 from longtail.runs.mlflow_records import FINAL_METRICS
-from longtail.runs.tracking import record_of, versions_of_tags
+from longtail.runs.tracked_runs import record_of, versions_of_tags
 from tests.pipelines.runs import EPOCHS, LONG_TRIAL
 from tests.pipelines.support import BACKBONES, PROJECT, TRIALS, Run
 

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from longtail.errors import DataError
-from longtail.runs import tracking
-from longtail.runs.tracking import TrackedRun, tags_of_versions, tracked_runs, versions_of_tags
+from longtail.runs import tracking, tracking_errors
+from longtail.runs.tracked_runs import TrackedRun, tags_of_versions, tracked_runs, versions_of_tags
 from tests.data_folders import A, B, C, D
 
 E, F = (f"2001-02-0{day}T00.00.00.000Z" for day in (5, 6))
@@ -135,7 +135,7 @@ def test_a_file_that_is_no_database_is_one_message(
 )
 def test_the_reason_is_a_sentence(monkeypatch: pytest.MonkeyPatch, text: str, reason: str) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere")
-    assert tracking.reason(MlflowException(text)) == reason
+    assert tracking_errors.reason(MlflowException(text)) == reason
 
 
 def test_mlflow_refuses_the_database_of_another_version_of_it(
@@ -170,7 +170,7 @@ def test_a_folder_is_refused_by_its_address(
     monkeypatch: pytest.MonkeyPatch, address: str, is_folder: bool
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    reason = tracking.reason(MlflowException("any text"))
+    reason = tracking_errors.reason(MlflowException("any text"))
     assert reason.startswith("it is a folder, in which" if is_folder else "any text")
 
 

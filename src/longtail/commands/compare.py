@@ -29,9 +29,9 @@ from longtail.project import program, shown
 from longtail.report_lock import split_places
 from longtail.reporting.page.run_comparison_page import RunComparison, comparison_page, verdict
 from longtail.reporting.tables.layouts import tail_test_set
-from longtail.runs import tracking
 from longtail.runs.earlier_runs import OTHER_RUNS, EarlierRun, check_run
 from longtail.runs.run_files import path_of
+from longtail.runs.tracked_runs import record_of
 from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
@@ -130,7 +130,7 @@ def _shared_parameters(
 
     If one of them is, nothing can be compared, and both have none.
     """
-    records = [tracking.record_of(run.version) for run in runs]
+    records = [record_of(run.version) for run in runs]
     known = [record.parameters if record else None for record in records]
     unrecorded = [run.version for run, of_run in zip(runs, known, strict=True) if of_run is None]
     for run in unrecorded:

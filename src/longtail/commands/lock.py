@@ -24,8 +24,8 @@ from longtail.project import program
 from longtail.report_lock import File, Lock
 from longtail.retention.scan import remove_version
 from longtail.runner import GridRunner
-from longtail.runs import tracking
 from longtail.runs.observer import observed
+from longtail.runs.tracked_runs import record_of
 from longtail.storage.files import verified
 from longtail.trials.tags import GATHER_TAG
 from longtail.trials.verification import trial_names
@@ -143,7 +143,7 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
 def _of_the_report(lock: Lock, now: Parameters) -> str:
     """How the newest report was made, and how its parameters differ, as far as MLflow knows."""
     run = max(document.version for document in lock.documents.values())
-    record = tracking.record_of(run)
+    record = record_of(run)
     if record is None:
         return f"MLflow has no record of its run {run}. "
     recorded = record.parameters

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from longtail.runs import tracking
+from longtail.runs import tracking, tracking_errors
 
 # MLflow opens its pages for language models by default, which are empty here.
 RUNS_PAGE = "#/experiments/{}/runs?workflowType=machine_learning"
@@ -23,8 +23,8 @@ def open_runs(port: int) -> None:
     """
     try:
         page = RUNS_PAGE.format(tracking.experiment())
-    except tracking.failures() as error:
-        raise tracking.unreachable(error) from None
+    except tracking_errors.failures() as error:
+        raise tracking_errors.unreachable(error) from None
     uri = tracking.uri()
     if uri.startswith("http"):
         click.echo(f"Runs: {tracking.shown_uri().rstrip('/')}/{page}")

@@ -23,6 +23,7 @@ from longtail.retention.scan import Stored, Version, remove_stored, remove_versi
 from longtail.retention.table import summary, table
 from longtail.runs import tracking
 from longtail.runs.data_layout import CARDS, Layout
+from longtail.runs.tracked_runs import ADVICE, KEEP, tracked_runs
 from longtail.storage.store import TrialStore
 from longtail.version_names import is_in_future
 
@@ -90,7 +91,7 @@ def _planned(
 ) -> Iterator[RemovalPlan]:
     """What is to be removed. No run starts until the block is left."""
     locks = references.read_locks(configuration)
-    runs = tracking.tracked_runs() if ask_mlflow else None
+    runs = tracked_runs() if ask_mlflow else None
     with uses.exclusively(layout.data):
         in_progress = uses.in_progress(layout.data)
         found = scan(layout.data, layout.store, layout.entry_of)
@@ -168,8 +169,8 @@ def _refuse_foreign_database(
     if tracked is not None and saved and saved.isdisjoint(tracked):
         raise DataError(
             f"no version in {data} was saved by a run in MLflow at {tracking.shown_uri()}, so the "
-            f"runs of this folder are tracked elsewhere, with their tags `{tracking.KEEP}`. "
-            f"{tracking.ADVICE}"
+            f"runs of this folder are tracked elsewhere, with their tags `{KEEP}`. "
+            f"{ADVICE}"
         )
 
 

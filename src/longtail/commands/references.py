@@ -12,7 +12,7 @@ from longtail.report_lock import Lock
 from longtail.retention.plan import Reference, read_before
 from longtail.retention.scan import Version
 from longtail.runs.data_layout import Layout
-from longtail.runs.tracking import TrackedRun
+from longtail.runs.tracked_runs import TrackedRun
 
 LOCK_FILE = "lock.yml"
 

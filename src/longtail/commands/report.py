@@ -19,7 +19,7 @@ from longtail.parameters.nesting import flatten
 from longtail.runner import GridRunner
 from longtail.runs.earlier_runs import check_has_results, check_run
 from longtail.runs.run_files import ENTRY, published_tables
-from longtail.runs.tracking import RunRecord
+from longtail.runs.tracked_runs import RunRecord
 from longtail.storage.files import sha256_of_file
 from longtail.trials.verification import trial_names
 from longtail.wording import counted

@@ -25,7 +25,7 @@ from longtail.imbalance.group_sizes import groups_differ
 from longtail.parameters import TrainSet, Trial
 from longtail.parameters.nesting import flatten
 from longtail.reporting.tables.layouts import tail_test_set
-from longtail.runs import tracking
+from longtail.runs import tracking, tracking_errors
 from longtail.runs.mlflow_records import (
     HISTORY_METRICS,
     dataset_input,
@@ -40,6 +40,12 @@ from longtail.runs.mlflow_records import (
 from longtail.runs.model_registry import register_exported
 from longtail.runs.run_files import is_step, made, path_of, published_tables
 from longtail.runs.run_trainings import trainings_of_run
+from longtail.runs.tracked_runs import (
+    PARAMETERS_FILE,
+    tags_of_tables,
+    tags_of_versions,
+    versions_of_tags,
+)
 from longtail.storage.spreadsheet import write_csv
 from longtail.trials.tags import TRIAL_TAG
 
@@ -68,9 +74,9 @@ def _while_tracked(method: Callable[..., None]) -> Callable[..., None]:
             return
         try:
             method(self, *args, **kwargs)
-        except tracking.failures() as error:
+        except tracking_errors.failures() as error:
             self._lost = True
-            log.error(tracking.lost(error))
+            log.error(tracking_errors.lost(error))
 
     return guarded
 
@@ -108,8 +114,8 @@ class MlflowHook:
         self._forget()
         try:
             self._open(run_params, pipeline, catalog)
-        except tracking.failures() as error:
-            raise tracking.unreachable(error) from None
+        except tracking_errors.failures() as error:
+            raise tracking_errors.unreachable(error) from None
 
     def _open(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: LongtailCatalog
@@ -123,8 +129,8 @@ class MlflowHook:
             **run_tags(run_params, catalog.load("params:conf_source")),
             "nodes": str(len(pipeline.nodes)),
             "version": catalog.run_version or run_params["run_id"],
-            **tracking.tags_of_versions(catalog.versions(pipeline.inputs())),
-            **tracking.tags_of_tables(published_tables(pipeline, catalog)),
+            **tags_of_versions(catalog.versions(pipeline.inputs())),
+            **tags_of_tables(published_tables(pipeline, catalog)),
         }
         chosen = "" if tags["slice"] == "all" else f" {tags['slice']}"
         name = f"{tags['pipeline']} ({tags['environment']}){chosen} {run_params['run_id'][:16]}"
@@ -132,7 +138,7 @@ class MlflowHook:
         run = self._create(run_params["run_id"], "", name, tags)
         # The values of its environment too: its files can be edited after the run.
         parameters = catalog.parameters().model_dump(mode="json")
-        self._mlflow().log_dict(run, parameters, tracking.PARAMETERS_FILE)
+        self._mlflow().log_dict(run, parameters, PARAMETERS_FILE)
 
     @hook_impl
     @_while_tracked
@@ -269,10 +275,10 @@ class MlflowHook:
         """Record the versions that a run read, and those that it found equal to what it made."""
         from mlflow.entities import RunTag
 
-        read = tracking.versions_of_tags(self._mlflow().get_run(run).data.tags) or {}
+        read = versions_of_tags(self._mlflow().get_run(run).data.tags) or {}
         reused = catalog.versions(pipeline.all_outputs())
         own = {name for name, version in reused.items() if version == catalog.run_version}
-        tags = tracking.tags_of_versions(
+        tags = tags_of_versions(
             read | {name: version for name, version in reused.items() if name not in own}
         )
         self._log(run, "tags", [RunTag(key, value) for key, value in tags.items()])
