@@ -17,6 +17,7 @@ from kedro.pipeline import Pipeline
 
 from benchmarks.synthetic import confusions_of, profile_of
 from longtail.arrays import UInt8Array
+from longtail.config import ConfigurationOptions
 from longtail.context import open_project
 from longtail.evaluation.summaries import SUMMARISED_METRICS
 from longtail.evaluation.trainings import TRIAL_COLUMNS, trainings_table
@@ -38,7 +39,7 @@ EPOCHS, BINS, PHOTOGRAPHS, TOP = 10, 15, 15, 3
 def report_pipeline() -> tuple[Pipeline, dict[str, Any], list[Trial]]:
     """What makes the page of the default grid from verified tables, its parameters, the trials."""
     bootstrap_project(PROJECT)
-    with open_project(None, {}) as (_, context):
+    with open_project(ConfigurationOptions(None, {})) as (_, context):
         parameters, trials = context.loader.parameters()
         values = context.params
     page = report.create_pipeline(parameters).to_outputs(f"{DATASET}_report")

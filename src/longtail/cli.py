@@ -13,7 +13,7 @@ if Path(sys.argv[0]).name in ("kedro", "longtail", "__main__.py"):
 import inspect
 import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -28,16 +28,17 @@ from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 
 from longtail.commands.completion import complete_values_after_equals
-from longtail.commands.options import ARGUMENTS_KEY, Command, split_params
+from longtail.commands.options import ARGUMENTS_KEY, Command
 from longtail.commands.run_options import (
     RUNNERS,
     RunCommand,
     complete_runs,
     configuration,
+    configuration_params,
     run_params,
     selected,
 )
-from longtail.config import GridConfigLoader, check_environment
+from longtail.config import ConfigurationOptions, GridConfigLoader, check_environment
 from longtail.errors import ConfigurationError
 from longtail.parameters import unknown
 from longtail.parameters.layers import merge
@@ -185,14 +186,9 @@ def _misspelt(given: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> I
                 yield f"--{flag}: there is no '{name}'. {hint}{valid}"
 
 
-def _run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say which run a command is about."""
-    command = click.option("--env", "-e", envvar="KEDRO_ENV", help="The environment of the run.")(
-        command
-    )
-    return click.option(
-        "--params", default="", callback=split_params, help="The parameters of the run."
-    )(command)
+def _about_runs() -> dict[str, Any]:
+    """A command with the options of `run` that say which configuration runs have."""
+    return {"cls": RunCommand, "params": configuration_params(kedro_project.run.params)}
 
 
 _lock_option = click.option(
@@ -202,33 +198,30 @@ _lock_option = click.option(
 )
 
 
-@cli.command(cls=Command)
+@cli.command(**_about_runs())
 @_lock_option
-@_run_options
-def lock(env: str | None, params: dict[str, Any], file: Path | None) -> None:
+def lock(file: Path | None, **given: Any) -> None:
     """Record the files that the newest report was made of, and its checksums."""
-    _check_environment(env)
+    options = _checked(**given)
     from longtail.commands.lock import make_lock
 
-    make_lock(env, params, file or _lock_file(env))
+    make_lock(options, file or _lock_file(options))
 
 
-@cli.command(cls=Command)
+@cli.command(**_about_runs())
 @_lock_option
-@_run_options
-def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> None:
+def regenerate(file: Path | None, **given: Any) -> None:
     """Make the report of a lock again and compare it byte by byte.
 
     --params only has to give the paths of this machine: the lock has the other parameters.
     """
-    _check_environment(env)
+    options = _checked(**given)
     from longtail.commands.lock import regenerate as make_again
 
-    make_again(env, params, file or _lock_file(env))
+    make_again(options, file or _lock_file(options))
 
 
-@cli.command(cls=Command)
-@_run_options
+@cli.command(**_about_runs())
 @click.option(
     "--keep",
     type=click.IntRange(min=1),
@@ -239,9 +232,7 @@ def regenerate(env: str | None, params: dict[str, Any], file: Path | None) -> No
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before removing.")
 @click.option("--no-mlflow", is_flag=True, help="Ignore the tag `keep` of runs in MLflow.")
-def prune(
-    env: str | None, params: dict[str, Any], keep: int, dry_run: bool, yes: bool, no_mlflow: bool
-) -> None:
+def prune(keep: int, dry_run: bool, yes: bool, no_mlflow: bool, **given: Any) -> None:
     """Remove old versions and trainings that nothing refers to.
 
     Besides the newest versions, it keeps what a lock in conf/*/lock.yml refers to, what a run that
@@ -249,7 +240,7 @@ def prune(
     """
     if dry_run and yes:
         raise click.UsageError("give --dry-run or --yes, not both")
-    _check_environment(env)
+    options = _checked(**given)
     from longtail.commands.prune import prune as free_space
 
     def agreed(question: str) -> bool:
@@ -260,10 +251,10 @@ def prune(
             return False
         return click.confirm(question)
 
-    free_space(env, params, keep, ask_mlflow=not no_mlflow, agreed=agreed)
+    free_space(options, keep, ask_mlflow=not no_mlflow, agreed=agreed)
 
 
-@cli.command(cls=Command)
+@cli.command(**_about_runs())
 @click.option(
     "--of",
     "run",
@@ -272,8 +263,7 @@ def prune(
     shell_complete=complete_runs,
     help="The version of what the run made.",
 )
-@_run_options
-def report(run: str, env: str | None, params: dict[str, Any]) -> None:
+def report(run: str, **given: Any) -> None:
     """Make the report of an earlier run again, as a new version.
 
     RUN is a version such as 2026-11-23T19.59.05.123Z. The run's --env, --params and --conf-source
@@ -283,16 +273,23 @@ def report(run: str, env: str | None, params: dict[str, Any]) -> None:
     from longtail.commands.report import report_again
 
     record = record_of(run) if time_of(run) else None
-    of_run = _options_of(record.command, run) if record else {}
-    env, source = env or of_run.get("env"), of_run.get("conf_source")
-    _check_environment(env, source)
-    merged = merge(of_run.get("params", {}), params)
-    report_again(run, env, merged, given=params, record=record, conf_source=source)
+    of_run = _options_of(record.command, run, given["conf_source"]) if record else given
+    options = _checked(
+        env=given["env"] or of_run["env"],
+        params=merge(of_run["params"], given["params"]),
+        conf_source=given["conf_source"] or of_run["conf_source"],
+    )
+    report_again(run, options, given=given["params"], record=record)
 
 
-def _options_of(command: str, run: str) -> dict[str, Any]:
-    """The values of the options of the command ``kedro run ...`` that a run was started with."""
+def _options_of(command: str, run: str, conf_source: str | None) -> dict[str, Any]:
+    """The values of the options of the command ``kedro run ...`` that a run was started with.
+
+    With another configuration, that of the run is not looked for.
+    """
     _, name, *arguments = shlex.split(command)
+    if conf_source:
+        arguments = [one for one in arguments if not one.startswith("--conf-source=")]
     try:
         with cli.commands[name].make_context(name, arguments) as context:
             return context.params
@@ -303,34 +300,32 @@ def _options_of(command: str, run: str) -> dict[str, Any]:
         ) from None
 
 
-@cli.command(cls=Command)
+@cli.command(**_about_runs())
 @click.argument("before", required=False, shell_complete=complete_runs)
 @click.argument("after", required=False, shell_complete=complete_runs)
-@_run_options
-def compare(before: str | None, after: str | None, env: str | None, params: dict[str, Any]) -> None:
+def compare(before: str | None, after: str | None, **given: Any) -> None:
     """Write a page of what differs between two runs: parameters, data, accuracies, answers.
 
     BEFORE and AFTER are versions such as 2026-11-23T19.59.05.123Z; by default the two newest runs
     with different results.
     """
-    _check_environment(env)
+    options = _checked(**given)
     from longtail.commands.compare import compare_runs
 
-    compare_runs(before, after, env, params)
+    compare_runs(before, after, options)
 
 
-@cli.command("parameters", cls=Command)
+@cli.command("parameters", **_about_runs())
 @click.argument("pattern", required=False)
-@_run_options
-def print_parameters(pattern: str | None, env: str | None, params: dict[str, Any]) -> None:
+def print_parameters(pattern: str | None, **given: Any) -> None:
     """Print every parameter with its type, default, range and meaning.
 
     PATTERN is a part of the key, such as `schedule`, or a whole key with stars: `'recipe.*'`.
     """
-    _check_environment(env)
+    options = _checked(**given)
     from longtail.commands.parameters import print_parameters as print_matching
 
-    print_matching(pattern, env, params)
+    print_matching(pattern, options)
 
 
 @cli.command("mlflow", cls=Command)
@@ -342,13 +337,19 @@ def show_runs(port: int) -> None:
     open_runs(port)
 
 
-def _lock_file(env: str | None) -> Path:
-    return Path(shown(configuration() / (env or "base") / "lock.yml"))
+def _lock_file(options: ConfigurationOptions) -> Path:
+    return Path(shown(configuration(options.conf_source) / (options.env or "base") / "lock.yml"))
 
 
-def _check_environment(env: str | None, conf_source: str | None = None) -> None:
-    folder = Path(conf_source) if conf_source else configuration()
-    check_environment(env or os.environ.get("KEDRO_ENV"), folder)
+def _checked(**given: Any) -> ConfigurationOptions:
+    """The options of a command, with an environment that there is."""
+    options = ConfigurationOptions(**given)
+    _check_environment(options.env, options.conf_source)
+    return options
+
+
+def _check_environment(env: str | None, conf_source: str | None) -> None:
+    check_environment(env or os.environ.get("KEDRO_ENV"), configuration(conf_source))
 
 
 complete_values_after_equals()

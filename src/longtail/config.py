@@ -6,6 +6,7 @@ import copy
 import json
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,26 @@ class GridConfigLoader(OmegaConfigLoader):
                 except UNREADABLE:
                     return file
         return None
+
+
+@dataclass(frozen=True)
+class ConfigurationOptions:
+    """The options of `kedro run` that all commands on runs have.
+
+    Attributes:
+        env: a folder of the configuration; None for the default.
+        params: the parameters, nested.
+        conf_source: the folder or archive of the configuration; None for the project's.
+    """
+
+    env: str | None
+    params: Mapping[str, Any]
+    conf_source: str | None = None
+
+    def __str__(self) -> str:
+        """Those of them that are short enough for a hint, each after a blank."""
+        given = {"env": self.env, "conf-source": self.conf_source}
+        return "".join(f" {shlex.quote(f'--{n}={value}')}" for n, value in given.items() if value)
 
 
 def unreadable_reason(error: Exception, file: Path | None) -> str:

@@ -13,7 +13,7 @@ from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
 
 from longtail.catalog import LongtailCatalog
-from longtail.config import GridConfigLoader
+from longtail.config import ConfigurationOptions, GridConfigLoader
 from longtail.pipeline_registry import create_pipelines
 from longtail.project import find_root, set_root
 from longtail.trials.grid_warnings import method_warnings, no_effect_warnings
@@ -96,20 +96,12 @@ class GridContext(KedroContext):
 
 
 @contextmanager
-def open_project(
-    environment: str | None, parameters: Mapping[str, Any], conf_source: str | None = None
-) -> Iterator[tuple[KedroSession, GridContext]]:
-    """Open a session of the project, for a command that reads it or runs a part of it.
-
-    Args:
-        environment: a folder of the configuration; None for the default.
-        parameters: those of the command line, nested.
-        conf_source: the folder of the configuration; None for the project's.
-    """
+def open_project(options: ConfigurationOptions) -> Iterator[tuple[KedroSession, GridContext]]:
+    """Open a session of the project, for a command that reads it or runs a part of it."""
     session = LongtailSession.create(
-        env=environment,
-        conf_source=conf_source,
-        runtime_params=dict(parameters),
+        env=options.env,
+        conf_source=options.conf_source,
+        runtime_params=dict(options.params),
         save_on_close=False,
     )
     with session:

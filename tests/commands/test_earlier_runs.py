@@ -273,7 +273,9 @@ def test_a_run_of_another_configuration_can_be_repeated(
 ) -> None:
     """Hints and MLflow's command have its `--conf-source`; the report has no such path."""
     source = shutil.copytree(two_runs / "conf", two_runs / "theirs")
-    (source / "test/parameters/theirs.yml").write_text("methods: {softmax: {label: Theirs}}\n")
+    (source / "test/parameters/theirs.yml").write_text(
+        "methods: {softmax: {label: Theirs}}\npredict: {error_rate: 0.07}\n"
+    )
     params = f"--params={ONE_TRIAL},recipe.warmup_epochs=0,recipe.epochs=2"
     given = ("--env=test", params, f"--conf-source={source}")
     stages = "ingest,imbalance,train"
@@ -300,7 +302,26 @@ def test_a_run_of_another_configuration_can_be_repeated(
     assert result.exit_code == 0, result.output
     again = f"Made {FOLDER}/report.html/{run}/report.html (unchanged)"
     assert again in caplog.messages
+
+    lock = ("lock", "--env=test", params)
+    result = kedro(two_runs, *lock)
+    assert result.exit_code == 1
+    assert "methods.softmax.label was Theirs, is Softmax" in " ".join(result.output.split())
+    for command in (lock, ("regenerate", "--env=test")):
+        result = kedro(two_runs, *command, f"--conf-source={source}")
+        assert result.exit_code == 0, result.output
+    assert [path.relative_to(two_runs) for path in two_runs.rglob("lock.yml")] == [
+        Path("theirs/test/lock.yml")
+    ]
+    rate = ("parameters", "--env=test", "predict.error_rate", f"--conf-source={source}")
+    assert "default 0.07" in kedro(two_runs, *rate).output
+    prune = ("prune", "--env=test", "--keep=1", "--dry-run", f"--conf-source={source}")
+    assert "theirs/test/lock.yml" in kedro(two_runs, *prune).output
+
     shutil.rmtree(source)
+    own = ("report", "--of", run, f"--conf-source={two_runs / 'conf'}")
+    result = kedro(two_runs, *own)
+    assert "methods.softmax.label was Theirs, is Softmax" in " ".join(result.output.split())
     result = kedro(two_runs, "report", "--of", run)
     assert result.exit_code == 1
     told = " ".join(result.output.split())

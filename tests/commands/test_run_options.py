@@ -36,6 +36,14 @@ def test_every_environment_says_what_it_is() -> None:
     assert [name for name, comment in found.items() if not comment.endswith(".")] == []
 
 
+def test_commands_on_runs_have_the_options_of_the_configuration() -> None:
+    params = {name: {of.name for of in command.params} for name, command in cli.commands.items()}
+    of_configuration = {"env", "params", "conf_source"}
+    having = {name for name, found in params.items() if of_configuration <= found}
+    assert having == set(cli.commands) - {"mlflow"}
+    assert not params["mlflow"] & of_configuration
+
+
 def completed(option: str, incomplete: str, **given: str) -> list[str]:
     command = cli.commands["run"]
     context = click.Context(command)
@@ -46,6 +54,8 @@ def completed(option: str, incomplete: str, **given: str) -> list[str]:
 
 def test_names_are_completed() -> None:
     assert completed("env", "be") == ["benchmark"]
+    assert completed("env", "ref", conf_source=str(PROJECT / "docs")) == ["reference"]
+    assert completed("env", "", conf_source=str(PROJECT / "README.md")) == []
     assert completed("pipelines", "ingest,im") == ["ingest,imbalance"]
     assert completed("pipelines", "__") == []
     assert completed("tags", "ld") == ["ldam"]

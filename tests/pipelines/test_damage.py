@@ -22,6 +22,7 @@ from mlflow import MlflowClient
 
 from longtail.commands.lock import make_lock, regenerate
 from longtail.commands.prune import prune
+from longtail.config import ConfigurationOptions
 from longtail.errors import DataError, LongtailError, TrainingError, TrialsFailedError
 from longtail.kedro_internals import path_of
 from longtail.learning.training.checkpoint import Checkpoint
@@ -115,7 +116,8 @@ def written(tracking: MlflowClient, tmp_path_factory: pytest.TempPathFactory) ->
     for ended in (made.ingest(made.data), made.predict(), made.run("export")):
         assert ended.error is None
     with project():
-        make_lock("test", {"data": str(made.data)} | made.parameters, made.lock)
+        options = ConfigurationOptions("test", {"data": str(made.data)} | made.parameters)
+        make_lock(options, made.lock)
     return made
 
 

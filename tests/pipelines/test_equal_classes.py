@@ -11,6 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from longtail.commands.compare import compare_runs
+from longtail.config import ConfigurationOptions
 from tests.pipelines.support import PROJECT, dotted, run
 
 ONE_TRIAL = (
@@ -46,7 +47,8 @@ def test_no_tail_is_named(
     second = run(tmp_path, changed, stages=("ingest", "imbalance", "train"))
     assert second.error is None
     with chdir(PROJECT):
-        compare_runs(None, None, "test", {"data": str(tmp_path), **changed})
+        options = ConfigurationOptions("test", {"data": str(tmp_path), **changed})
+        compare_runs(None, None, options)
     [page] = tmp_path.glob("08_reporting/digits/run_comparison.html/*/run_comparison.html")
     text = page.read_text(encoding="utf-8")
     assert re.findall(r"Test set (\w+)", text) == ["balanced"]

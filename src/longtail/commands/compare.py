@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from longtail.catalog import LongtailCatalog
+from longtail.config import ConfigurationOptions
 from longtail.context import open_project
 from longtail.datasets.base import version_files
 from longtail.errors import DataError
@@ -40,21 +41,18 @@ log = logging.getLogger(__name__)
 CHANGED_COLUMNS = ("trial", "file", "true", "before", "after", "right")
 
 
-def compare_runs(
-    before: str | None, after: str | None, environment: str | None, parameters: Mapping[str, Any]
-) -> None:
+def compare_runs(before: str | None, after: str | None, options: ConfigurationOptions) -> None:
     """Write a page and a table of what differs between two runs, for each data set of the grid.
 
     Args:
         before: the version of what the first run has made; None for that before the second.
         after: the same of the second run; None for the newest.
-        environment: environment of both runs.
-        parameters: nested parameters, of which only the paths and the data sets matter.
+        options: those of both runs; of the parameters, only the paths and the data sets matter.
 
     Raises:
         DataError: if there are no two such runs.
     """
-    with open_project(environment, parameters) as (_, context):
+    with open_project(options) as (_, context):
         catalog = context.catalog
         checked = catalog.parameters()
         for dataset in checked.grid.datasets:

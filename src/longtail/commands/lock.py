@@ -6,9 +6,8 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
@@ -16,6 +15,7 @@ from kedro.framework.session import KedroSession
 from longtail import report_lock
 from longtail.catalog import LongtailCatalog
 from longtail.commands.recorded_parameters import changes_since
+from longtail.config import ConfigurationOptions
 from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.kedro_internals import VersionedDataset, path_of, version_path
@@ -59,7 +59,7 @@ class Project:
     optional: set[str]
 
 
-def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path) -> None:
+def make_lock(options: ConfigurationOptions, file: Path) -> None:
     """Record the inputs of the newest report, and its checksums.
 
     The report is made once more to check that it is reproducible; this copy is removed.
@@ -70,16 +70,15 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
         ConfigurationError: if the lock cannot be written.
     """
     report_lock.check_place(file)
-    option = f" --env={environment}" if environment else ""
-    with _opened(environment, parameters) as project:
+    with _opened(options) as project:
         left_out = _trials_left_out(project)
         of_left_out = tuple(f"train.{name}." for name in left_out)
         datasets = {n: d for n, d in project.datasets.items() if not n.startswith(of_left_out)}
         required = {n: d for n, d in datasets.items() if n not in project.optional}
-        _check_made(required | project.documents, option)
+        _check_made(required | project.documents, options)
         lock = Lock(
-            environment=environment,
-            parameters=report_lock.split_places(parameters)[1],
+            environment=options.env,
+            parameters=report_lock.split_places(options.params)[1],
             grid=project.parameters.grid,
             made_with=report_lock.made_with(),
             datasets=_newest(project.catalog, datasets),
@@ -87,14 +86,14 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
             tables=report_lock.checksums(project.tables),
         )
         reports = {n: _path(d, lock.documents[n].version) for n, d in project.documents.items()}
-    different = _make_again(lock, environment, parameters, file, keep=False)
+    different = _make_again(lock, options, file, keep=False)
     if different:
         lines = "\n".join(str(reports[name]) for name in different)
         raise DataError(
             f"{lines}\n{len(different)} of {len(reports)} documents differ when made again with "
             f"these parameters and this code, so they cannot be locked: the report was made with "
             f"others. {_of_the_report(lock, project.parameters)}Make it again: {program()} run "
-            f"--pipelines=report{option} (with the same --params)"
+            f"--pipelines=report{options} (with the same --params)"
         )
     report_lock.write(lock, file)
     if left_out:
@@ -112,12 +111,12 @@ def make_lock(environment: str | None, parameters: Mapping[str, Any], file: Path
     )
 
 
-def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Path) -> None:
+def regenerate(options: ConfigurationOptions, file: Path) -> None:
     """Make the report of a lock again from the locked files, and compare it.
 
     Args:
-        environment: the environment of the lock.
-        parameters: the paths on this machine; all others come from the lock.
+        options: the environment of the lock, and the paths on this machine; all other parameters
+            come from the lock.
         file: the lock.
 
     Raises:
@@ -125,7 +124,7 @@ def regenerate(environment: str | None, parameters: Mapping[str, Any], file: Pat
         DataError: if a locked file is missing or has changed, or if the report differs.
     """
     lock = report_lock.read(file)
-    different = _make_again(lock, environment, parameters, file, keep=True)
+    different = _make_again(lock, options, file, keep=True)
     if different:
         lines = "\n".join(different.values())
         reasons = report_lock.other_writers(lock) or ["labels or the project's code have changed"]
@@ -159,12 +158,11 @@ def _of_the_report(lock: Lock, now: Parameters) -> str:
 
 
 def _make_again(
-    lock: Lock, environment: str | None, parameters: Mapping[str, Any], file: Path, *, keep: bool
+    lock: Lock, options: ConfigurationOptions, file: Path, *, keep: bool
 ) -> dict[str, str]:
     """Run the report stage on locked files and compare: one phrase per document that differs."""
-    option = f" --env={environment}" if environment else ""
-    here = report_lock.parameters_here(lock, environment, parameters, file)
-    with _opened(environment, here) as project:
+    here = report_lock.parameters_here(lock, options.env, options.params, file)
+    with _opened(replace(options, params=here)) as project:
         report_lock.check_fits(
             lock,
             project.parameters.grid,
@@ -181,7 +179,7 @@ def _make_again(
             raise DataError(
                 f"{lines}\nThe report of {file} needs the locked files. Restore them; or give "
                 f"their folder: --params=data=/path/to/folder; or make everything again: "
-                f"{program()} run --pipelines=full{option}, then {program()} lock{option}"
+                f"{program()} run --pipelines=full{options}, then {program()} lock{options}"
             )
         before = {n: d.list_versions(full_path=False) for n, d in project.documents.items()}
         with observed(quiet=not keep) as made:
@@ -198,8 +196,8 @@ def _make_again(
 
 
 @contextmanager
-def _opened(environment: str | None, parameters: Mapping[str, Any]) -> Iterator[Project]:
-    with open_project(environment, parameters) as (session, context):
+def _opened(options: ConfigurationOptions) -> Iterator[Project]:
+    with open_project(options) as (session, context):
         catalog = context.catalog
         checked, trials = context.loader.parameters()
         report = pipelines["report"]
@@ -232,13 +230,13 @@ def _is_shown(project: Project, trial: str, shown: Mapping[str, str]) -> bool:
     return bool(project.catalog.load(card)["fingerprint"] == shown[trial])
 
 
-def _check_made(datasets: Datasets, option: str) -> None:
+def _check_made(datasets: Datasets, options: ConfigurationOptions) -> None:
     missing = [name for name, dataset in datasets.items() if not dataset.exists()]
     if missing:
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataError(
             f"there is no {missing[0]}{others} yet. Make it first: {program()} run "
-            f"--pipelines=full{option} (with the same --params)"
+            f"--pipelines=full{options} (with the same --params)"
         )
 
 

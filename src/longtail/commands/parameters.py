@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Any
 
 import click
 
+from longtail.config import ConfigurationOptions
 from longtail.context import open_project
 from longtail.errors import ConfigurationError
 from longtail.parameters.reference import ParameterEntry, Section, sections
@@ -19,20 +19,17 @@ INDENT = "    "
 NEAR_KEYS = 3
 
 
-def print_parameters(
-    pattern: str | None, environment: str | None, parameters: Mapping[str, Any]
-) -> None:
+def print_parameters(pattern: str | None, options: ConfigurationOptions) -> None:
     """Print the parameters whose key matches a pattern, with type, default, range and meaning.
 
     Args:
         pattern: a part of the key, or a pattern of the whole key with ``*``; None for all.
-        environment: environment whose values are the defaults.
-        parameters: those that are given beside the environment's.
+        options: the environment and the parameters whose values are the defaults.
 
     Raises:
         ConfigurationError: if no key matches.
     """
-    with open_project(environment, parameters) as (_, context):
+    with open_project(options) as (_, context):
         values = context.loader.parameters()[0].model_dump(mode="json")
     entries = [
         (f"{section.path}.{entry.key}".lstrip("."), section, entry)

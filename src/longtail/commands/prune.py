@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import rich
 from kedro.framework.project import settings
 
 from longtail.commands import references
+from longtail.config import ConfigurationOptions
 from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.evaluation.trainings import fingerprints_in
@@ -29,8 +29,7 @@ from longtail.version_names import is_in_future
 
 
 def prune(
-    environment: str | None,
-    parameters: Mapping[str, Any],
+    options: ConfigurationOptions,
     keep: int,
     *,
     ask_mlflow: bool,
@@ -39,8 +38,8 @@ def prune(
     """Show what in the data folder is no longer needed, and remove it after confirmation.
 
     Args:
-        environment: environment whose catalog and data folder are used.
-        parameters: those of the runs, of which only the data folder matters.
+        options: the environment whose catalog is used; of the parameters, only the data folder
+            matters.
         keep: how many of the newest versions of each artifact are kept in any case.
         ask_mlflow: whether to keep what runs tagged `keep` refer to.
         agreed: asks the user a question before anything is removed.
@@ -49,8 +48,8 @@ def prune(
         DataError: if the data folder is missing, or what is needed cannot be determined.
         ConfigurationError: if a lock is invalid.
     """
-    configuration, layout = _opened(environment, parameters)
-    planned = partial(_planned, configuration, layout, keep, ask_mlflow=ask_mlflow)
+    configurations, layout = _opened(options)
+    planned = partial(_planned, configurations, layout, keep, ask_mlflow=ask_mlflow)
     if not layout.data.is_dir():
         raise DataError(
             f"there is no data folder {layout.data}. Name the one of the runs: "
@@ -75,22 +74,23 @@ def prune(
         say("The rest is needed by now and was kept", markup=False)
 
 
-def _opened(environment: str | None, parameters: Mapping[str, Any]) -> tuple[Path, Layout]:
-    """The folder of the environments, and the paths of the artifacts."""
-    with open_project(environment, parameters) as (_, context):
+def _opened(options: ConfigurationOptions) -> tuple[list[Path], Layout]:
+    """The folders of environments, whose locks count, and the paths of the artifacts."""
+    with open_project(options) as (_, context):
         loader = context.loader
         loader.parameters()  # refuses misspelt parameters
         project = Path(context.project_path)
         layout = Layout(project, loader.data_folder(), loader["catalog"])
-        return project / str(settings.CONF_SOURCE), layout
+        folders = dict.fromkeys((project / str(settings.CONF_SOURCE), Path(loader.conf_source)))
+        return [folder for folder in folders if folder.is_dir()], layout
 
 
 @contextmanager
 def _planned(
-    configuration: Path, layout: Layout, keep: int, *, ask_mlflow: bool
+    configurations: Sequence[Path], layout: Layout, keep: int, *, ask_mlflow: bool
 ) -> Iterator[RemovalPlan]:
     """What is to be removed. No run starts until the block is left."""
-    locks = references.read_locks(configuration)
+    locks = references.read_locks(configurations)
     runs = tracked_runs() if ask_mlflow else None
     with uses.exclusively(layout.data):
         in_progress = uses.in_progress(layout.data)

@@ -17,13 +17,14 @@ from longtail.runs.tracked_runs import TrackedRun
 LOCK_FILE = "lock.yml"
 
 
-def read_locks(configuration: Path) -> dict[str, Lock]:
-    """The locks of all environments, by file relative to the current folder.
+def read_locks(configurations: Iterable[Path]) -> dict[str, Lock]:
+    """The locks of all environments of some folders, by file relative to the current folder.
 
     Raises:
         ConfigurationError: if one cannot be read.
     """
-    files = [folder / LOCK_FILE for folder in sorted(configuration.iterdir())]
+    folders = (folder for configuration in configurations for folder in configuration.iterdir())
+    files = [folder / LOCK_FILE for folder in sorted(folders)]
     # A dangling link is a lock too: one that cannot be read.
     return {os.path.relpath(file): _read(file) for file in files if os.path.lexists(file)}
 

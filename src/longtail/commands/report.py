@@ -12,6 +12,7 @@ import pandas as pd
 from kedro.framework.project import pipelines
 
 from longtail.commands.recorded_parameters import changes_since
+from longtail.config import ConfigurationOptions
 from longtail.context import open_project
 from longtail.errors import DataError
 from longtail.parameters import Parameters, Trial
@@ -28,29 +29,21 @@ log = logging.getLogger(__name__)
 
 
 def report_again(
-    run: str,
-    environment: str | None,
-    parameters: Mapping[str, Any],
-    *,
-    given: Mapping[str, Any],
-    record: RunRecord | None,
-    conf_source: str | None,
+    run: str, options: ConfigurationOptions, *, given: Mapping[str, Any], record: RunRecord | None
 ) -> None:
     """Make the report of an earlier run from what it has stored, as a new version.
 
     Args:
         run: version of the run.
-        environment: environment of the report.
-        parameters: those of the command line, nested: the run's, replaced by ``given``.
-        given: those of this command, which may differ from the run's.
+        options: the run's, replaced by those of this command.
+        given: the parameters of this command, nested, which may differ from the run's.
         record: how the run was made; None if it is not known.
-        conf_source: where the run read its configuration; None for the project's.
 
     Raises:
         DataError: if there is no such run, if it has no results, or if its parameters or its tables
             of published results are not the current ones.
     """
-    with open_project(environment, parameters, conf_source) as (session, context):
+    with open_project(options) as (session, context):
         catalog = context.catalog
         report = pipelines["report"]
         inputs = catalog.versioned(report.inputs())

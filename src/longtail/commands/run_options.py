@@ -1,8 +1,9 @@
-"""The options of `kedro run` and `kedro plan`: help, and completion in the shell."""
+"""The options of `kedro run`, which other commands share: help, and completion in the shell."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
@@ -20,7 +21,7 @@ from longtail.commands.options import (
     split_load_versions,
     split_params,
 )
-from longtail.config import GridConfigLoader
+from longtail.config import ConfigurationOptions, GridConfigLoader
 from longtail.kedro_internals import Completer, complete
 from longtail.parameters import Parameters
 from longtail.parameters.datasets import TrainSet
@@ -43,6 +44,7 @@ HELP = {
     "runner": "The runner: see below.",
     "runner_params": "Arguments of the runner, such as max_workers=4 or address=tcp://host:8786.",
     "env": "The environment, a folder in conf: see below.",
+    "conf_source": "A configuration folder or archive other than conf.",
     "tags": "Run only what has one of these tags, comma-separated: data sets, training sets, "
     "backbones, methods and seeds, such as ldam or seed0.",
     "load_versions": "Load older versions: <data set>:<version>, comma-separated.",
@@ -62,10 +64,11 @@ NAMED_TABLES = ("datasets", "backbones")
 
 
 class RunCommand(Command):
-    """A command whose help lists the environments and the runners."""
+    """A command whose help lists the environments, and the runners if it runs something."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        for title, rows in (("Environments", environments()), ("Runners", RUNNERS)):
+        tables = {"env": ("Environments", environments()), "runner": ("Runners", RUNNERS)}
+        for title, rows in (tables[param.name] for param in self.params if param.name in tables):
             with formatter.section(title):
                 formatter.write_dl(list(rows.items()))
 
@@ -74,7 +77,7 @@ def run_params(params: Iterable[click.Parameter]) -> list[click.Parameter]:
     """The options of Kedro's `run`, with the project's defaults, parsers, help and alias."""
     changed = [copy.copy(param) for param in params if param.name != "pipeline"]
     completions: dict[str | None, Callable[[click.Context], Iterable[str]]] = {
-        "env": lambda _: environments(),
+        "env": lambda ctx: environments(ctx.params.get("conf_source")),
         "pipelines": _pipelines,
         "tags": _tags,
         "runner": lambda _: RUNNERS,
@@ -98,6 +101,16 @@ def run_params(params: Iterable[click.Parameter]) -> list[click.Parameter]:
     return [*changed, alias]
 
 
+def configuration_params(params: Iterable[click.Parameter]) -> list[click.Parameter]:
+    """Those of Kedro's `run` that are :class:`longtail.config.ConfigurationOptions`."""
+    names = [field.name for field in dataclasses.fields(ConfigurationOptions)]
+    chosen = [param for param in run_params(params) if param.name in names]
+    for param in chosen:
+        if param.name == "env":
+            param.envvar = "KEDRO_ENV"  # the session of a run reads it
+    return chosen
+
+
 def selected(registered: Mapping[str, Pipeline], options: Mapping[str, Any]) -> Pipeline:
     """The part of the registered pipelines that the options choose, as Kedro's session does.
 
@@ -113,16 +126,16 @@ def selected(registered: Mapping[str, Pipeline], options: Mapping[str, Any]) -> 
     return chosen.filter(**filters, node_namespaces=options.get("namespaces") or None)
 
 
-def environments() -> dict[str, str]:
+def environments(conf_source: str | None = None) -> dict[str, str]:
     """The environments, each with the comment at the start of its file of the grid."""
-    folders = sorted(path for path in configuration().iterdir() if path.is_dir())
+    folders = sorted(path for path in configuration(conf_source).glob("*") if path.is_dir())
     comments = {folder.name: _first_comment(folder / "parameters/grid.yml") for folder in folders}
     return {name: comment or LOCAL.get(name, "") for name, comment in comments.items()}
 
 
-def configuration() -> Path:
-    """The folder of the environments."""
-    return find_root(Path.cwd()) / str(settings.CONF_SOURCE)
+def configuration(conf_source: str | None = None) -> Path:
+    """The folder of the environments, which has no content if the source is an archive."""
+    return Path(conf_source or find_root(Path.cwd()) / str(settings.CONF_SOURCE))
 
 
 def _first_comment(file: Path) -> str:
@@ -213,6 +226,7 @@ def _parameters(ctx: click.Context) -> Parameters:
 
 
 def _loader(ctx: click.Context) -> GridConfigLoader:
-    source, env = str(configuration()), ctx.params.get("env") or os.environ.get("KEDRO_ENV")
+    source = ctx.params.get("conf_source") or str(configuration())
+    env = ctx.params.get("env") or os.environ.get("KEDRO_ENV")
     data = {key: value for key, value in (ctx.params.get("params") or {}).items() if key == "data"}
     return GridConfigLoader(source, env, data, **settings.CONFIG_LOADER_ARGS)

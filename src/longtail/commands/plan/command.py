@@ -23,6 +23,7 @@ from longtail.commands.plan.estimate import by_earlier_trainings, estimate
 from longtail.commands.plan.text import Plan, lines_of
 from longtail.commands.plan.trainings import planned_trainings
 from longtail.commands.run_options import selected
+from longtail.config import ConfigurationOptions
 from longtail.context import open_project
 from longtail.parameters import Trial
 from longtail.pipelines.predict.pipeline import dataset_of
@@ -60,9 +61,10 @@ def plan(options: Mapping[str, Any], arguments: Sequence[str]) -> None:
 
 def planned(options: Mapping[str, Any]) -> Plan:
     """What a run with these options would do: see :func:`plan`."""
-    with open_project(
+    configured = ConfigurationOptions(
         options.get("env"), options.get("params") or {}, options.get("conf_source")
-    ) as (_, context):
+    )
+    with open_project(configured) as (_, context):
         pipeline = selected(pipelines, options)
         versions = dict(options.get("load_versions") or {})
         catalog = context.catalog_of(versions)
