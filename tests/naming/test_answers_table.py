@@ -282,7 +282,7 @@ def described(
     logits[mixed, :2] = 4 + generator.normal(0, 0.3, (int(mixed.sum()), 2))
     evaluated = LabelledLogits(logits, labels)
     counts = np.array([5, 4, 3])
-    stated = PriorAndTaxonomy(np.full(3, 1 / 3), "as many of each", TAXONOMY)
+    stated = PriorAndTaxonomy(np.full(3, 1 / 3), "as many of each", TAXONOMY, [])
     stated = PriorAndTaxonomy(**{**vars(stated), **changes})
     learnt, none = np.repeat(np.arange(3), counts), np.arange(0)
     split = Split(np.arange(len(learnt)), learnt, none, none, 3)

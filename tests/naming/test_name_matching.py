@@ -56,8 +56,8 @@ def test_the_class_with_the_same_name_is_preferred() -> None:
 
 def test_a_list_with_authors_lists_the_same_species_as_one_without(tmp_path: Path) -> None:
     authors = ["Noctua pronuba (Linnaeus 1758)", "Idaea spec."]
-    with_authors = read_species_list(write(tmp_path, "\n".join(authors)), MOTHS)
-    without = read_species_list(write(tmp_path, "Noctua pronuba\nIdaea sp."), MOTHS)
+    with_authors, _ = read_species_list(write(tmp_path, "\n".join(authors)), MOTHS)
+    without, _ = read_species_list(write(tmp_path, "Noctua pronuba\nIdaea sp."), MOTHS)
     assert with_authors.tolist() == without.tolist() == [True, False, False, True]
 
 
@@ -67,9 +67,9 @@ def test_a_nearly_equal_name_is_refused_until_it_is_resolved(tmp_path: Path, nam
     with pytest.raises(DataError, match=rf"nearly a class .*'{name}' \(class 'noctua_pronuba'\)"):
         read_species_list(path, MOTHS)
     same = read_synonyms(write(tmp_path, f"{name},Noctua pronuba\n"))
-    assert read_species_list(path, MOTHS, same).tolist() == [True, True, False, False]
+    assert read_species_list(path, MOTHS, same)[0].tolist() == [True, True, False, False]
     other = read_synonyms(write(tmp_path, f"{name},{name}\n"))
-    assert read_species_list(path, MOTHS, other).tolist() == [False, True, False, False]
+    assert read_species_list(path, MOTHS, other)[0].tolist() == [False, True, False, False]
 
 
 def test_names_that_differ_in_a_number_are_not_nearly_equal() -> None:
@@ -79,7 +79,7 @@ def test_names_that_differ_in_a_number_are_not_nearly_equal() -> None:
 
 def test_a_misspelt_name_of_a_listed_class_excludes_nothing(tmp_path: Path) -> None:
     path = write(tmp_path, "Noctua pronubba\nNoctua pronuba\n", "list.txt")
-    assert read_species_list(path, MOTHS).tolist() == [True, False, False, False]
+    assert read_species_list(path, MOTHS)[0].tolist() == [True, False, False, False]
 
 
 def test_a_weight_for_several_classes_is_refused(tmp_path: Path) -> None:

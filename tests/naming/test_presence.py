@@ -17,7 +17,7 @@ MOTHS = ["Noctua pronuba", "Noctua comes", "Xestia c-nigrum"]
 def listed(folder: Path, text: str) -> list[bool]:
     file = folder / "list.csv"
     file.write_text(text, encoding="utf-8")
-    found: list[bool] = read_species_list(str(file), MOTHS).tolist()
+    found: list[bool] = read_species_list(str(file), MOTHS)[0].tolist()
     return found
 
 

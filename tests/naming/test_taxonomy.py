@@ -178,7 +178,7 @@ def test_a_taxonomy_that_cannot_be_used_is_refused(tmp_path: Path, text: str, me
     ],
 )
 def test_a_list_of_species_is_read_from_text_and_csv(tmp_path: Path, name: str, text: str) -> None:
-    listed = read_species_list(write(tmp_path, text, name), MOTHS)
+    listed, _ = read_species_list(write(tmp_path, text, name), MOTHS)
     assert listed.tolist() == [True, False, True, False]
 
 
@@ -187,7 +187,7 @@ def test_names_that_are_no_class_are_reported_with_the_nearest(
 ) -> None:
     path = write(tmp_path, "noctua comes\nnoctua fimbriata\nvespa crabro\n", "list.txt")
     with caplog.at_level(logging.WARNING):
-        listed = read_species_list(path, MOTHS)
+        listed, _ = read_species_list(path, MOTHS)
     assert listed.tolist() == [False, True, False, False]
     assert "2 of 3 names" in caplog.text
     assert "'noctua comes' (nearest: 'noctua_pronuba'), 'vespa crabro'" in caplog.text
@@ -334,9 +334,9 @@ def test_a_prior_is_never_taken_by_the_order_of_its_columns(tmp_path: Path) -> N
 def test_accents_match_however_they_are_encoded(tmp_path: Path) -> None:
     composed, decomposed = "Caf\u00e9 moth", "Cafe\u0301 moth"
     path = write(tmp_path, f"{composed}\n")
-    assert read_species_list(path, [decomposed, "other"]).tolist() == [True, False]
+    assert read_species_list(path, [decomposed, "other"])[0].tolist() == [True, False]
 
 
 def test_number_sign_within_a_name_is_no_comment(tmp_path: Path) -> None:
     path = write(tmp_path, "# of 2025\nmoth #3  # seen once\n")
-    assert read_species_list(path, ["moth", "moth #3"]).tolist() == [False, True]
+    assert read_species_list(path, ["moth", "moth #3"])[0].tolist() == [False, True]

@@ -318,7 +318,7 @@ def test_animals_in_boxes_are_named_as_if_they_were_photographs(
 
 
 def test_photographs_have_their_time_and_place(
-    trained: Run, photographs: Path, tmp_path: Path
+    trained: Run, photographs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = next(photographs.rglob("*_*.png"))
     shutil.copy(file, tmp_path / "20240602_011500.png")
@@ -327,12 +327,20 @@ def test_photographs_have_their_time_and_place(
     table = tmp_path / "deployments.csv"
     table.write_text(f"trap;lat;lon;start\n{tmp_path.name};52,5;13,4;2024-06-01\n")
     corrections = tmp_path / "corrections.csv"
-    corrections.write_text("file,name,by\n20240602_011500.png,7,Ann\n20240602_011500.png,8,Ann\n")
+    corrections.write_text(
+        "file,name,by\n20240602_011500.png,7,Ann\n20240602_011500.png,Cus wix,Ann\n"
+    )
+    listed = tmp_path / "list.csv"
+    listed.write_text("\n".join(["taxon", *map(str, range(10)), "Cus wix"]))
     asked = [f"predict.deployments={table}", "predict.time_zone=Europe/London"]
+    asked.append(f"predict.species_list={listed}")
     ended = predict(trained, tmp_path, *asked, f"predict.corrections={corrections}")
+    read = f"predict.species_list: '{listed}': the column 'taxon' is taken as species"
+    assert caplog.messages.count(read) == 1
     found = ended.load("digits_occurrences").set_index("occurrenceID")
     named = found.loc["20240602_011500.png", ["scientificName", "identifiedBy"]]
-    assert named.tolist() == ["8", "Ann"]
+    # It has no Latin ending: the list says that it is a scientific name.
+    assert named.tolist() == ["Cus wix", "Ann"]
     names = names_of(ended).set_index("file")
     assert names["timestamp"].to_dict() == {
         "20240602_011500.png": "2024-06-02T01:15:00+01:00",

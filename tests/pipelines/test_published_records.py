@@ -22,7 +22,7 @@ def test_a_photograph_that_was_copied_is_published_once(base_config: dict[str, A
     rows = [row("a.jpg"), row("copy of a.jpg"), row("b.jpg", UNSURE), row("copy of b.jpg", UNSURE)]
     table = names(*rows).assign(sha256=["one", "one", "two", "two"])
     package, occurrences, left_out, nights, _ = publish_records(
-        table, RECOGNIZER, Photographs(), Deployments(), Predict(), dataset
+        table, RECOGNIZER, [], Photographs(), Deployments(), Predict(), dataset
     )
     assert occurrences["occurrenceID"].tolist() == ["a.jpg"]
     assert left_out.to_numpy().tolist() == [

@@ -93,11 +93,13 @@ class PriorAndTaxonomy:
             cannot occur.
         words: the same in words.
         taxonomy: the ranks above each class, lowest first.
+        names: all names in the list of species and the table of synonyms.
     """
 
     prior: Float64Array
     words: str
     taxonomy: Taxonomy
+    names: list[str]
 
 
 def read_prior_and_taxonomy(
@@ -110,8 +112,10 @@ def read_prior_and_taxonomy(
     """
     listed = np.ones(len(class_names), dtype=bool)
     synonyms = read_synonyms(requested.synonyms)
+    names = [*synonyms.keys(), *synonyms.values()]
     if requested.species_list is not None:
-        listed = read_species_list(requested.species_list, class_names, synonyms)
+        listed, in_list = read_species_list(requested.species_list, class_names, synonyms)
+        names += in_list
     if requested.prior in PRIOR_IN_WORDS:
         weights = np.where(listed, class_counts if requested.prior == "train" else 1, 0)
         prior = weights / weights.sum()
@@ -135,7 +139,7 @@ def read_prior_and_taxonomy(
                 f"predict.taxonomy: '{requested.taxonomy}' has the column '{rank}', as the table "
                 f"of names has: give it another name"
             )
-    return PriorAndTaxonomy(prior, words, taxonomy)
+    return PriorAndTaxonomy(prior, words, taxonomy, names)
 
 
 def make_recognizer(

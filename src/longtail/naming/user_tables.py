@@ -59,8 +59,8 @@ def _has_class(names: Iterable[object], matcher: ClassMatcher) -> bool:
 
 def read_species_list(
     path: str, class_names: Sequence[str], synonyms: Synonyms = NO_SYNONYMS
-) -> BoolArray:
-    """Which classes a list of species has: one name per line, or a column of a CSV file.
+) -> tuple[BoolArray, list[str]]:
+    """The species of a list: one name per line, or a column of a CSV file.
 
     The column is found by its header. Without one, it is the only column with classes of the model.
     If another column, such as ``present`` or ``occurrenceStatus``, says which of the species occur,
@@ -68,25 +68,22 @@ def read_species_list(
     Names that are not classes of the model are logged with the most similar class: a list of a
     region has more species than the model.
 
+    Returns:
+        Which classes are in the list, and its names as they are written there.
+
     Raises:
         DataError: if the file cannot be read, is empty, has no class of the model, or a name that
             may be a misspelt class, or it is not clear whether a species occurs.
     """
-    names, matcher = names_of_list(path, class_names), ClassMatcher(class_names, synonyms)
+    names, matcher = _names_of_list(path, class_names), ClassMatcher(class_names, synonyms)
     matcher.report_unmatched(names, f"predict.species_list: '{path}'")
     listed = np.zeros(len(class_names), dtype=bool)
     for name in names:
         listed[matcher.labels(name)] = True
-    return listed
+    return listed, names
 
 
-def names_of_list(path: str, class_names: Sequence[str]) -> list[str]:
-    """The names in a list of species, as they are written there: see :func:`read_species_list`.
-
-    Raises:
-        DataError: if the file cannot be read or is empty, or it is not clear whether a species
-            occurs.
-    """
+def _names_of_list(path: str, class_names: Sequence[str]) -> list[str]:
     from longtail.schemas.user_tables import SPECIES_LIST
     from longtail.schemas.validation import validate
 
@@ -121,7 +118,7 @@ def _listed_names(rows: Sequence[Row], class_names: Sequence[str], where: str) -
             if is_present(value, f"{where}, line {line}: {present[0]}")
         ]
     with_classes = [names for names in columns if _has_class(names, matcher)]
-    if any(map(says_yes_and_no, columns)):
+    if any(says_yes_and_no(column) or says_yes_and_no(column[1:]) for column in columns):
         raise DataError(
             f"{where} has a column of yes and no: name the columns in the first line, such as "
             f"species and present"

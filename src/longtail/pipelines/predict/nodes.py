@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,7 @@ from longtail.naming.recognizer import (
     make_recognizer,
     read_prior_and_taxonomy,
 )
-from longtail.naming.synonyms import read_synonyms
 from longtail.naming.trial_choice import ChosenTrial, choose_trial, trained_trial, weights_of
-from longtail.naming.user_tables import names_of_list
 from longtail.parameters import Compute, Dataset, FolderSource, Predict
 from longtail.pipelines.predict.cross_fitting import cross_fit, is_cross_fitted
 from longtail.pipelines.predict.held_out import held_out_logits
@@ -89,7 +86,7 @@ def describe_recognizer(
     profile: pd.DataFrame,
     store: Path,
     predict: Predict,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[str]]:
     """Calibrate the chosen trial, and measure how reliable its names are.
 
     If it is cross-fitted (:mod:`longtail.pipelines.predict.cross_fitting`), a model of all
@@ -98,7 +95,8 @@ def describe_recognizer(
 
     Returns:
         The recognizer of :func:`longtail.naming.recognizer.make_recognizer`, with the key of the
-        features of the photographs that it has learnt, if it compares new ones with them.
+        features of the photographs that it has learnt, if it compares new ones with them. And the
+        names in the user's list of species and table of synonyms.
 
     Raises:
         DataError: if the trained weights are missing, or a file of the user cannot be used.
@@ -124,7 +122,7 @@ def describe_recognizer(
     compares = recognizer["unknown"]["score"] in NEIGHBOUR_SCORES
     recognizer[LEARNT_FEATURES] = key if compares else None
     log_recognizer(recognizer)
-    return recognizer
+    return recognizer, stated.names
 
 
 def list_photographs(predict: Predict, dataset: Dataset, source: dict[str, Any]) -> Photographs:
@@ -185,6 +183,7 @@ def read_time_and_place(
 def publish_records(
     names: pd.DataFrame,
     recognizer: dict[str, Any],
+    stated: list[str],
     photographs: Photographs,
     deployments: Deployments,
     predict: Predict,
@@ -202,8 +201,7 @@ def publish_records(
     unused: list[Rejected] = []
     if predict.corrections is not None:
         corrections, unused = read_corrections(predict.corrections, "predict.corrections")
-        listed = _names_in_tables(predict, recognizer["class_names"])
-        identified, unused = with_human_names(identified, corrections, recognizer, listed, unused)
+        identified, unused = with_human_names(identified, corrections, recognizer, stated, unused)
     identified, copies = without_copies(identified)
     package = camtrap_package(
         identified, deployments, predict.survey, dataset.label, datetime.now(UTC)
@@ -218,15 +216,6 @@ def publish_records(
     log_left_out(left_out, len(names))
     nights = nights_table(identified, recognizer["class_names"])
     return package.files, found.table, left_out, nights, nights_figure(nights).png
-
-
-def _names_in_tables(predict: Predict, class_names: Sequence[str]) -> list[str]:
-    """The species in the user's tables: the list of species and the synonyms."""
-    names: list[str] = []
-    if predict.species_list is not None:
-        names += names_of_list(predict.species_list, class_names)
-    synonyms = read_synonyms(predict.synonyms)
-    return [*names, *synonyms.keys(), *synonyms.values()]
 
 
 def copy_for_spreadsheet(names: pd.DataFrame) -> pd.DataFrame:

@@ -38,7 +38,8 @@ PREDICT_ARGUMENTS = {
     "store": "trial_store",
     # Results of this stage.
     "chosen": "{dataset}_chosen_trial",
-    **of_dataset("recognizer", "photographs", "deployments", "answers", "captures", "names"),
+    **of_dataset("recognizer", "stated", "photographs", "deployments"),
+    **of_dataset("answers", "captures", "names"),
     "named_before": "named_before",
     # Parameters.
     "dataset": "params:datasets.{dataset}",
@@ -46,19 +47,21 @@ PREDICT_ARGUMENTS = {
     "compute": "params:compute",
 }
 # The nodes: names, functions and outputs. Those that describe need no new photographs.
-DESCRIBING: dict[str, tuple[Function, str]] = {
-    "select": (select_trial, "chosen_trial"),
-    "describe": (describe_recognizer, "recognizer"),
-}
-NAMING: dict[str, tuple[Function, str]] = {
-    "deployments": (list_deployments, "deployments"),
-    "list": (list_photographs, "photographs"),
-    "name": (name_photographs, "answers"),
-    "locate": (read_time_and_place, "captures"),
-    "join": (with_captures, "names"),
-    "draw": (draw_gallery, "names_page"),
+Steps = dict[str, tuple[Function, tuple[str, ...]]]
+DESCRIBING: Steps = {
+    "select": (select_trial, ("chosen_trial",)),
+    "describe": (describe_recognizer, ("recognizer", "stated")),
 }
 RECORDS = ("camtrap_dp", "occurrences", "left_out", "nights", "nights_figure")
+NAMING: Steps = {
+    "deployments": (list_deployments, ("deployments",)),
+    "list": (list_photographs, ("photographs",)),
+    "name": (name_photographs, ("answers",)),
+    "locate": (read_time_and_place, ("captures",)),
+    "join": (with_captures, ("names",)),
+    "draw": (draw_gallery, ("names_page",)),
+    "publish": (publish_records, RECORDS),
+}
 
 
 def create_pipeline(parameters: Parameters) -> Pipeline:
@@ -66,8 +69,6 @@ def create_pipeline(parameters: Parameters) -> Pipeline:
     dataset = dataset_of(parameters)
     box = _namespace(dataset)
     nodes = _nodes(box, dataset, DESCRIBING | NAMING)
-    records = [f"{dataset}_{name}" for name in RECORDS]
-    nodes.append(box.node(publish_records, records, f"publish_{dataset}"))
     if (spreadsheet := parameters.predict.spreadsheet) is not None:
         copied = f"{dataset}_names_{spreadsheet}"
         nodes.append(box.node(copy_for_spreadsheet, copied, f"copy_{dataset}"))
@@ -85,11 +86,12 @@ def _namespace(dataset: str) -> Namespace:
     return Namespace("predict", (dataset,), arguments)
 
 
-def _nodes(box: Namespace, dataset: str, steps: dict[str, tuple[Function, str]]) -> list[Node]:
-    return [
-        box.node(function, f"{dataset}_{output}", f"{name}_{dataset}")
-        for name, (function, output) in steps.items()
-    ]
+def _nodes(box: Namespace, dataset: str, steps: Steps) -> list[Node]:
+    nodes = []
+    for name, (function, parts) in steps.items():
+        first, *others = (f"{dataset}_{part}" for part in parts)
+        nodes.append(box.node(function, [first, *others] if others else first, f"{name}_{dataset}"))
+    return nodes
 
 
 def dataset_of(parameters: Parameters) -> str:
