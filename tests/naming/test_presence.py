@@ -55,6 +55,11 @@ def test_yes_and_no_without_a_header_are_refused(tmp_path: Path) -> None:
         listed(tmp_path, "Noctua comes;no\nNoctua pronuba;yes")
 
 
+def test_yes_and_no_under_headers_in_another_language_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="name the columns in the first line, such as species and"):
+        listed(tmp_path, "Art;Vorkommen\nNoctua comes;nein\nNoctua pronuba;ja")
+
+
 def test_yes_and_no_under_another_header_are_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -83,6 +83,20 @@ def test_ranks_may_have_any_order_and_unusual_names(tmp_path: Path, header: str)
     assert taxonomy[MOTHS[2]] == {"genus": "B", "section": "s", "family": "X"}
 
 
+def test_headers_in_another_language_are_told_the_usual_ones(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = "\n".join(f"{name},{name.split('_')[0].title()},Noctuidae" for name in MOTHS)
+    with pytest.raises(DataError, match=r"It needs species, and may have genus, family, \.\.\.$"):
+        read_taxonomy(write(tmp_path, f"Art,Gattung,Familie\n{rows}"), MOTHS)
+    with pytest.raises(DataError, match=r"'gattung' has the genus of each species. Call it genus"):
+        read_taxonomy(write(tmp_path, f"Species,Gattung,Familie\n{rows}"), MOTHS)
+    with caplog.at_level(logging.INFO):
+        taxonomy = read_taxonomy(write(tmp_path, f"Species,Genus,Familie\n{rows}"), MOTHS)
+    assert taxonomy[MOTHS[0]] == {"genus": "Noctua", "familie": "Noctuidae"}
+    assert "other names than the usual ones (genus, family, order, ...): familie" in caplog.text
+
+
 def test_a_class_without_a_row_has_no_ranks(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

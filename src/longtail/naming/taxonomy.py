@@ -137,11 +137,23 @@ def read_taxonomy(
     ranks = _lowest_first(table.loc[:, [table[rank].any() for rank in table.columns]], where)
     if not ranks:
         raise DataError(f"{where} names no genus, family, ...: all its cells are empty")
+    if own_names := [rank for rank in ranks if rank not in RANKS]:
+        log.info(
+            "%s: ranks with other names than the usual ones (genus, family, order, ...): %s",
+            where,
+            ", ".join(own_names),
+        )
     rows = _rows_of_classes(table[ranks], class_names, synonyms, where)
     taxonomy = {
         name: rows.get(label, dict.fromkeys(ranks, "")) for label, name in enumerate(class_names)
     }
     if "genus" not in ranks and (own := genera(class_names)):
+        for rank in own_names:
+            pairs = ((above[rank], own[name]["genus"]) for name, above in taxonomy.items())
+            if all(group.casefold() in ("", genus.casefold()) for group, genus in pairs):
+                raise DataError(
+                    f"{where}: the column '{rank}' has the genus of each species. Call it genus"
+                )
         taxonomy = {name: {**own[name], **above} for name, above in taxonomy.items()}
     _check_nesting(taxonomy, where)
     return taxonomy

@@ -101,7 +101,11 @@ def _without_columns(
     if remedy:
         return f"{where} has no column {absent}. {remedy}"
     needed = [name for name, column in schema.columns.items() if column.required]
-    optional = [name for name, column in schema.columns.items() if not column.required]
+    optional = [
+        column.title if column.regex else name
+        for name, column in schema.columns.items()
+        if not column.required
+    ]
     more = f", and may have {', '.join(optional)}" if optional else ""
     return (
         f"{where} has no column {absent}; its columns are "
