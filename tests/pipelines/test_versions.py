@@ -190,6 +190,11 @@ def test_a_version_that_would_not_be_read_is_refused(
         assert text in str(raised.value)
 
 
+def test_a_run_that_reads_no_stored_version_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"of this run 'givem'\. Valid: there is none$"):
+        check_load_versions({"givem": OLDER}, Pipeline([]), files(tmp_path))
+
+
 def test_a_version_of_what_was_never_made_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is none yet"):
         check(files(tmp_path), {"given": OLDER})
