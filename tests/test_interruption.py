@@ -131,15 +131,24 @@ def test_other_threads_may_run_sessions() -> None:
     assert ended == [True]
 
 
-def test_a_signal_during_the_imports_is_the_same_message() -> None:
+@pytest.mark.parametrize(
+    ("program", "start"),
+    [
+        (
+            "kedro",
+            "from kedro.framework.project import settings; settings.configure('%s.settings')",
+        ),
+        ("longtail", "from %s.__main__ import main; main()"),
+    ],
+)
+def test_a_signal_during_the_imports_is_the_same_message(program: str, start: str) -> None:
     code = (
-        "import sys; sys.argv[0] = 'kedro'\n"
+        f"import sys; sys.argv[0] = '{program}'\n"
         "import builtins, os, signal; original = builtins.__import__\n"
         "def slow(name, *rest):\n"
         "    if name == 'omegaconf': os.kill(os.getpid(), signal.SIGTERM)\n"
         "    return original(name, *rest)\n"
-        "import kedro.framework.cli; builtins.__import__ = slow\n"
-        "import longtail.cli\n"
+        "import kedro.framework.cli; builtins.__import__ = slow\n" + start % "longtail"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False

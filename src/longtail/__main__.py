@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from longtail import CONFIGURATION
+from longtail.interruption import end_at_once
 from longtail.project import find_root, is_kedro_project
 
 PACKAGE = "longtail"
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             exceptions. Options alone are those of `run`, as in all packages of Kedro projects.
             None for those of the shell.
     """
+    if arguments is None:
+        end_at_once()  # before the imports below
     project = find_root(Path.cwd())
     for configuration in (project / "conf", CONFIGURATION):
         if (file := configuration / "logging.yml").is_file():

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-from longtail.interruption import end_at_once
-
-if Path(sys.argv[0]).name in ("kedro", "longtail", "__main__.py"):
-    end_at_once()  # before the imports below, which take a second
-
 import inspect
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import click

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from multiprocessing import parent_process
+from pathlib import Path
+
+from longtail.interruption import end_at_once
+
+if Path(sys.argv[0]).name in ("kedro", "__main__.py") and parent_process() is None:
+    end_at_once()  # before the imports below, which take seconds; Kedro reads this file first
+
 import gc
 import os
-from pathlib import Path
 
 import yaml
 from kedro.framework.project import LOGGING
