@@ -65,6 +65,26 @@ def test_logits_are_changed_by_the_norms_with_the_tau_that_validates_best(late: 
     assert best == pytest.approx(tried[evaluation["tau"]])
 
 
+def test_the_mean_logits_of_experts_are_adjusted(
+    tracking: MlflowClient,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    experts = "methods.{}.experts={{count: 2, shared: 0.5}}"
+    named = ("balanced_softmax", "softmax_adjusted")
+    changes = (
+        *(experts.format(name) for name in named),
+        "methods.balanced_softmax.loss={name: softmax}",
+        "grid.train_sets=[long_tailed]",
+        "grid.backbones=[convnext_micro]",
+    )
+    both = run(tmp_path, dotted(*changes, f"grid.methods=[{','.join(named)}]"))
+    assert both.error is None
+    profile = both.load("digits_class_profile").sort_values("label")
+    log_counts = np.log(profile["train_long_tailed"].to_numpy())
+    expected = logits(both, "balanced_softmax") - (log_counts - log_counts.mean())
+    np.testing.assert_allclose(logits(both, "softmax_adjusted"), expected, atol=1e-5)
+
+
 def test_results_say_what_was_done_and_rows_are_compared(late: Run) -> None:
     results = late.load("digits_results")
     noted = results.groupby(["train_set", "method"])["post_hoc"].unique().map(list)

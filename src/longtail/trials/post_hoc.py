@@ -95,7 +95,7 @@ def evaluate(
     labels: Int64Array,
     validation: BoolArray,
     class_counts: Int64Array,
-    layer: LastLayer,
+    layer: LastLayer | None = None,
 ) -> Evaluation:
     """Adjust logits with the ``tau`` that is best on the validation images.
 
@@ -105,7 +105,7 @@ def evaluate(
         labels: labels of all images, (images,); only those of validation images are used.
         validation: true for validation images, (images,).
         class_counts: the number of training images of each class, (classes,).
-        layer: the last layer of the trained model.
+        layer: the last layer of the trained model, which only tau-normalization needs.
     """
     accuracies: dict[float, float] = {}
     if len(post_hoc.tau) > 1:
@@ -118,7 +118,11 @@ def evaluate(
 
 
 def adjusted(
-    post_hoc: PostHoc, tau: float, logits: FloatArray, class_counts: Int64Array, layer: LastLayer
+    post_hoc: PostHoc,
+    tau: float,
+    logits: FloatArray,
+    class_counts: Int64Array,
+    layer: LastLayer | None = None,
 ) -> Float32Array:
     """Logits adjusted with strength ``tau``, float32 of the same shape.
 
@@ -131,6 +135,7 @@ def adjusted(
             prior = tau * np.log(class_counts.astype(np.float64))
             changed = logits - (prior - prior.mean())
         case TauNormalization():
+            assert layer is not None
             changed = (logits - layer.biases.astype(np.float64)) / layer.norms**tau
     return changed.astype(np.float32)
 

@@ -16,7 +16,7 @@ from longtail.evaluation.trainings import EXTERNAL
 from longtail.imbalance.group_sizes import is_tail_smaller
 from longtail.imbalance.profiles import GROUPS
 from longtail.imbalance.subsets import UNKNOWN, held_out_images, images_of, widest_test_set
-from longtail.parameters import Backbone, Statistics, Trial
+from longtail.parameters import Backbone, Statistics, TauNormalization, Trial
 from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.progress import TrialScored, tell
 from longtail.sources.external_predictions import external_logits
@@ -128,10 +128,12 @@ def evaluate_trial(
     }
     adjustment = post_hoc.effective(trial.method.post_hoc, counts)
     if adjustment is not None:
-        from longtail.learning.backbones import last_layer
-
         is_validation = np.isin(chosen, split.validation_images)
-        layer = last_layer(model, trial.last_stage.method.classifier)
+        layer = None
+        if isinstance(adjustment, TauNormalization):
+            from longtail.learning.backbones import last_layer
+
+            layer = last_layer(model, trial.last_stage.method.classifier)
         logits, evaluation["tau"], accuracies = post_hoc.evaluate(
             adjustment, logits, labels[chosen], is_validation, counts, layer
         )
