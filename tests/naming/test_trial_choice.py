@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from longtail.errors import ConfigurationError, DataError
-from longtail.naming.trial_choice import choose_trial
+from longtail.naming.trial_choice import check_choice, choose_trial
 
 
 def results(**validation: float) -> pd.DataFrame:
@@ -62,3 +62,26 @@ def test_external_predictions_are_no_model() -> None:
     asked = "moths.natural.small.theirs.seed0"
     with pytest.raises(ConfigurationError, match=f"{asked} are external predictions"):
         choose_trial(table, "moths", asked)
+
+
+def test_without_a_trial_of_unchanged_logits_its_method_is_asked_for() -> None:
+    table = results(adjusted=0.9).assign(post_hoc='{"kind": "logit_adjustment"}')
+    with pytest.raises(DataError, match=r"all trained trials of moths change .* to grid\.methods"):
+        choose_trial(table, "moths", None)
+    with pytest.raises(ConfigurationError, match=r"^predict\.trial: .* Choose a trial without"):
+        choose_trial(table, "moths", "moths.natural.small.adjusted.seed0")
+
+
+def test_external_predictions_alone_name_no_photographs() -> None:
+    table = results(theirs=0.9).assign(trained_by="external")
+    with pytest.raises(ConfigurationError, match=r"^grid\.methods: all are external"):
+        choose_trial(table, "moths", None)
+
+
+def test_a_trial_is_suggested_among_thousands_without_all_of_them() -> None:
+    names = [f"moths.natural.small.softmax.seed{seed}" for seed in range(3000)]
+    with pytest.raises(ConfigurationError) as raised:
+        check_choice("moths.natural.small.softmax.sed77", names, [])
+    message = str(raised.value)
+    assert "Did you mean 'moths.natural.small.softmax.seed77'?" in message
+    assert message.endswith("seed59, and 2,940 more")

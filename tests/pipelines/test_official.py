@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from longtail.errors import ConfigurationError
+from longtail.errors import ConfigurationError, DataError
 from tests.pipelines.support import Run, dotted, loader, run
 
 CLASSES = ("apple", "boy", "cup")
@@ -62,6 +62,15 @@ def test_all_official_test_images_test_and_none_validates(official: Run) -> None
     tested = subsets.loc[(subsets["role"] == "test") & (subsets["name"] == "balanced"), "image"]
     assert tested.tolist() == index.loc[index["split"] == "test", "image"].tolist()
     assert len(tested) == len(CLASSES) * SIZES["test"]
+
+
+def test_a_trial_to_export_must_be_named_before_the_training(images: Path, tmp_path: Path) -> None:
+    path = f"datasets.cifar100.source.path={images}"
+    given = dotted(*SMALL, path, "recipe.validate_every=0")
+    ended = run(tmp_path / "data", given, stages=["full", "export"])
+    assert isinstance(ended.error, DataError)
+    assert str(ended.error).endswith(f"Name a trial: --params=predict.trial={TRIALS[0]}")
+    assert not (tmp_path / "data").exists()
 
 
 def test_results_have_no_validation_rows(official: Run) -> None:

@@ -83,6 +83,9 @@ def test_the_mean_logits_of_experts_are_adjusted(
     log_counts = np.log(profile["train_long_tailed"].to_numpy())
     expected = logits(both, "balanced_softmax") - (log_counts - log_counts.mean())
     np.testing.assert_allclose(logits(both, "softmax_adjusted"), expected, atol=1e-5)
+    # Alone it has no model to compare with that of an earlier run.
+    alone = run(tmp_path, dotted(*changes, "grid.methods=[softmax_adjusted]"))
+    assert alone.error is None
 
 
 def test_results_say_what_was_done_and_rows_are_compared(late: Run) -> None:

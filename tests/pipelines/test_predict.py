@@ -478,6 +478,18 @@ def test_photographs_that_are_not_there(
     assert not list(trained.data.glob(f"*/digits/*/{ended.run_id}"))
 
 
+def test_a_trial_that_cannot_be_chosen_is_refused_before_the_training(
+    tracking: MlflowClient,  # noqa: ARG001
+    photographs: Path,
+    tmp_path: Path,
+) -> None:
+    changes = (f"predict.path={photographs}", f"predict.trial={TRIAL}x")
+    ended = run(tmp_path / "data", dotted(*changes), stages=["full", "predict"])
+    assert isinstance(ended.error, ConfigurationError)
+    assert f"Did you mean '{TRIAL}'?" in str(ended.error)
+    assert not (tmp_path / "data").exists()
+
+
 def test_without_a_trained_trial_it_is_said_what_to_run(
     tracking: MlflowClient,  # noqa: ARG001
     photographs: Path,

@@ -15,7 +15,7 @@ from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.preflight.inputs import check_predictions, refuse_missing
 from longtail.preflight.load_versions import check_load_versions
 from longtail.preflight.networks import check_networks, check_weights
-from longtail.preflight.photographs import check_request
+from longtail.preflight.photographs import check_request, check_trial
 from longtail.preflight.pixels import check_pixels
 from longtail.preflight.published_tables import check_published
 from longtail.preflight.slow_settings import report_slow_settings
@@ -50,6 +50,7 @@ class PreflightHook:
         check_sources(parameters, made)
         if f"{dataset_of(parameters)}_names" in made:
             check_request(parameters)
+        check_trial(pipeline, catalog)
         check_predictions(pipeline, catalog)
         fits = [node for node in pipeline.nodes if is_step(node, "fit")]
         if not fits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from longtail.trials.verification import trial_names, verified_results
 
 # The metric of the choice, in which rare species count as much as common ones.
 CHOICE_METRIC = "balanced_accuracy"
+INSTEAD = "which the stated prior (predict.prior) does instead when photographs are named"
 
 
 @dataclass(frozen=True)
@@ -49,31 +50,65 @@ def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> 
     first in the order of the grid.
 
     Raises:
-        ConfigurationError: if the requested trial is not among the results.
+        ConfigurationError: if the requested trial cannot be chosen.
         DataError: if there is nothing to choose by.
     """
-    external = trial_names(results[is_external(results)])
-    if requested in set(external):
+    names, has_network = trial_names(results), ~is_external(results)
+    # Photographs are named with unchanged logits: the stated prior replaces a post-hoc adjustment.
+    is_plain = results["post_hoc"] == NONE
+    plain = results[has_network & is_plain]
+    check_choice(requested, list(names[has_network].unique()), list(names[~has_network].unique()))
+    if requested in set(names[~is_plain]):
+        raise ConfigurationError(
+            f"predict.trial: {requested} changes the logits after its training (post_hoc), "
+            f"{INSTEAD}. Choose a trial without post_hoc"
+        )
+    if plain.empty:
+        raise DataError(
+            f"all trained trials of {dataset} change the logits after the training (post_hoc), "
+            f"{INSTEAD}. Add their method without post_hoc, such as softmax, to grid.methods: its "
+            f"training is reused"
+        )
+    if requested is not None:
+        return requested
+    on_validation = plain["test_set"] == VALIDATION_SET
+    scores = plain.loc[on_validation, CHOICE_METRIC].astype(float).dropna()
+    if scores.empty:
+        raise without_validation(dataset, names[plain.index[0]])
+    return str(names[scores.index[int(scores.to_numpy().argmax())]])
+
+
+def check_choice(requested: str | None, trained: Sequence[str], external: Sequence[str]) -> None:
+    """Refuse to name photographs with a trial that has no network.
+
+    Args:
+        requested: name of the requested trial; None for the best.
+        trained: names of the trials that are trained.
+        external: names of the trials whose predictions are external.
+
+    Raises:
+        ConfigurationError: naming what to choose.
+    """
+    if requested in external:
         raise ConfigurationError(
             f"predict.trial: {requested} are external predictions, whose network is not here to "
             f"name photographs. Choose a trial that was trained"
         )
-    # Photographs are named with unchanged logits: the stated prior replaces a post-hoc adjustment.
-    results = results[(results["post_hoc"] == NONE) & ~is_external(results)]
-    names = trial_names(results)
-    if requested is not None:
-        known = list(dict.fromkeys(names))
-        if requested not in known:
-            raise ConfigurationError(f"predict.trial: {unknown(requested, known, 'trained trial')}")
-        return requested
-    on_validation = results["test_set"] == VALIDATION_SET
-    scores = results.loc[on_validation, CHOICE_METRIC].astype(float).dropna()
-    if scores.empty:
-        raise DataError(
-            f"{dataset} has no validation images to choose the best trial by. "
-            f"Name a trial: --params=predict.trial={names.iloc[0]}"
+    if not trained:
+        raise ConfigurationError(
+            "grid.methods: all are external predictions, whose networks are not here to name "
+            "photographs. Add a method that is trained"
         )
-    return str(names.loc[scores.index[int(scores.to_numpy().argmax())]])
+    if requested is not None and requested not in trained:
+        raise ConfigurationError(f"predict.trial: {unknown(requested, trained, 'trained trial')}")
+
+
+def without_validation(dataset: str, trial: str) -> DataError:
+    """The error of a choice without validation images, where a trial must be named."""
+    return DataError(
+        f"{dataset} has no validation images to choose the best trial by. "
+        f"Name a trial: --params=predict.trial={trial}"
+    )
 
 
 def trained_trial(

@@ -12,6 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from longtail.parameters.layers import TAGS
 
+# How many valid names a message lists: all keys and methods, but not all trials of a large grid.
+MOST_NAMES = 60
+
 # The errors of values that do not fit each other.
 Contradictions = Iterator[PydanticCustomError]
 
@@ -110,4 +113,6 @@ def unknown(
     same = [entry for entry in names if entry.casefold() == name.casefold()]
     near = [meant] if meant else same or get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"unknown {noun} '{name}'{where}.{hint} Valid: {', '.join(names)}"
+    others = f", and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    valid = ", ".join(names[:MOST_NAMES])
+    return f"unknown {noun} '{name}'{where}.{hint} Valid: {valid}{others}"

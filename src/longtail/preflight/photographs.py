@@ -1,16 +1,42 @@
-"""The check of the photographs to name."""
+"""The checks of the photographs to name, and of the trial that names them."""
 
 from __future__ import annotations
 
+from kedro.pipeline import Pipeline
+
+from longtail.catalog import LongtailCatalog
 from longtail.errors import ConfigurationError, DataError
 from longtail.naming.recognizer import PRIOR_IN_WORDS
-from longtail.parameters import Parameters
+from longtail.naming.trial_choice import check_choice, without_validation
+from longtail.parameters import OfficialTestHoldout, Parameters
+from longtail.pipelines.predict.pipeline import dataset_of
 from longtail.project import from_root, located
 from longtail.records.deployments import read_deployments
 from longtail.records.times import time_zone_of
 from longtail.sources.boxes.cut_photographs import check_boxes
 from longtail.sources.corrections import read_corrections
 from longtail.sources.photographs import find_photographs
+
+
+def check_trial(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
+    """Refuse a trial to name photographs with that cannot be chosen, before any is trained.
+
+    Raises:
+        ConfigurationError: if the requested trial is none that is trained.
+        DataError: if none is requested, and there are no validation images to choose by.
+    """
+    parameters, made = catalog.parameters(), pipeline.all_outputs()
+    dataset = dataset_of(parameters)
+    if not {f"{dataset}_chosen_trial", f"{dataset}_results"} <= made:
+        return
+    trials = catalog.load(f"params:report.{dataset}.trials").trials
+    trained = [trial.name for trial in trials if trial.method.external is None]
+    external = [trial.name for trial in trials if trial.method.external is not None]
+    requested = parameters.predict.trial
+    check_choice(requested, trained, external)
+    holdout = parameters.datasets[dataset].imbalance.holdout
+    if requested is None and isinstance(holdout, OfficialTestHoldout):
+        raise without_validation(dataset, trained[0])
 
 
 def check_request(parameters: Parameters) -> None:

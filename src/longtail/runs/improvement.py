@@ -13,7 +13,7 @@ import pandas as pd
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
-from longtail.errors import DataError
+from longtail.errors import LongtailError
 from longtail.evaluation.before_and_after import compare_models
 from longtail.evaluation.run_comparison import named_answers, pixel_keys
 from longtail.imbalance.subsets import images_of, widest_test_set
@@ -33,7 +33,7 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     for dataset in _with_results(pipeline, catalog):
         try:
             trial = choose_trial(catalog.load(f"{dataset}_results"), dataset, None)
-        except DataError:  # there is nothing to choose a trial by
+        except LongtailError:  # there is nothing to choose a trial by
             continue
         answers, images = f"train.{trial}.answers", f"{dataset}_images"
         # This run may have read older images than the newest ones before it (--load-versions).

@@ -31,6 +31,7 @@ from longtail.pipelines.train.nodes import read_external
 from longtail.preflight.inputs import check_predictions, external_trials, refuse_missing
 from longtail.preflight.load_versions import check_load_versions
 from longtail.preflight.networks import check_networks
+from longtail.preflight.photographs import check_trial
 from longtail.preflight.sources import check_sources
 from longtail.project import located
 from longtail.runner import GridRunner
@@ -80,6 +81,7 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
     parameters, made = catalog.parameters(), pipeline.all_outputs()
     refuse_missing(pipeline, catalog)
     check_sources(parameters, made)
+    check_trial(pipeline, catalog)
     check_predictions(pipeline, catalog)
     check_networks(trials, made)
     _check_results(pipeline, catalog)
