@@ -218,6 +218,18 @@ def test_architecture_options_classifier_and_seed_matter_and_all_else_does_not(
     assert (key(changed) != key(plain)) == matters
 
 
+def test_the_form_of_a_number_in_the_options_does_not_matter(make_trial: MakeTrial) -> None:
+    one, other, third = (
+        key(make_trial(backbone=Backbone(name="b", label="L", architecture="a", options=options)))
+        for options in (
+            {"drop_rate": 0.0, "layers": [2.0, {"scale": 1.0}], "bias": True},
+            {"layers": [2, {"scale": 1}], "drop_rate": 0, "bias": True},
+            {"layers": [2, {"scale": 1.5}], "drop_rate": 0, "bias": True},
+        )
+    )
+    assert one == other != third
+
+
 @pytest.mark.parametrize(("field", "value"), OF_CLASSIFIER.items())
 def test_kind_and_scale_of_the_classifier_matter(
     field: str, value: Any, make_trial: MakeTrial

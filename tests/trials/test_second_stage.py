@@ -85,6 +85,13 @@ def test_every_key_of_a_second_stage_matters(name: str, make_trial: MakeTrial) -
     assert key(plain) != key(changed)
 
 
+def test_the_order_of_what_is_trained_does_not_matter(make_trial: MakeTrial) -> None:
+    parts = ["classifier", "class_scales", "class_offsets"]
+    stages = (CRT | {"start": "trained", "trains": order} for order in (parts, parts[::-1]))
+    one, other = (key(make_trial(method=method(stage))) for stage in stages)
+    assert one == other
+
+
 def test_what_the_first_stage_depends_on_matters(make_trial: MakeTrial) -> None:
     plain = make_trial(method=method(CRT))
     focal = make_trial(method=method(CRT, loss={"name": "focal", "gamma": 2.0}))

@@ -20,7 +20,9 @@ from longtail.parameters import (
     Softmax,
     Trial,
 )
+from longtail.parameters.run import parse
 from longtail.trials.fingerprint import fingerprint
+from longtail.trials.grid import trials
 from longtail.trials.training_job import Split, TrainingJob
 
 LABELS = np.array([1, 0, 1, 1, 0, 3, -1, 3])
@@ -37,6 +39,51 @@ SUBSETS = pd.DataFrame(
     ],
     columns=["role", "name", "image"],
 )
+
+
+# They need pretrained weights, which the small networks do not have.
+FOR_FROZEN_NETWORKS = ("lift", "whitened_class_means")
+
+
+def reversed_keys(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: reversed_keys(values[key]) for key in reversed(values)}
+    return values
+
+
+def without_points(values: Any) -> Any:
+    """Whole numbers without a decimal point."""
+    if isinstance(values, dict):
+        return {key: without_points(of) for key, of in values.items()}
+    if isinstance(values, list):
+        return [without_points(of) for of in values]
+    is_whole = isinstance(values, float) and values.is_integer()
+    return int(values) if is_whole else values
+
+
+def with_defaults(values: Any) -> Any:
+    return parse(values).model_dump(mode="json")
+
+
+@pytest.mark.parametrize("written", [reversed_keys, without_points, with_defaults])
+def test_the_notation_of_the_parameters_does_not_matter(
+    written: Callable[[Any], Any], base_config: dict[str, Any]
+) -> None:
+    def fingerprints(config: dict[str, Any]) -> dict[str, str]:
+        jobs = (TrainingJob.of(trial, of_all_classes) for trial in trials(parse(config)))
+        return {job.trial.name: job.fingerprint("ab" * 32, None) for job in jobs}
+
+    labels = np.repeat([0, 1, 2], [9, 5, 2])
+    none = np.empty(0, dtype=np.int64)
+    of_all_classes = Split(np.arange(len(labels)), labels, none, none, 3)
+    base_config["grid"] |= {
+        "train_sets": ["long_tailed"],
+        "backbones": ["convnext_micro"],
+        "methods": [name for name in base_config["methods"] if name not in FOR_FROZEN_NETWORKS],
+    }
+    before = fingerprints(base_config)
+    assert len(set(before.values())) > 30
+    assert fingerprints(written(base_config)) == before
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
+
+from pydantic import field_validator
 
 from longtail.parameters.classifier import Classifier
 from longtail.parameters.losses import Loss, Softmax
@@ -15,6 +17,8 @@ from longtail.parameters.recipe import (
 from longtail.parameters.sampling import Sampling
 from longtail.parameters.strict import Contradictions, Strict, key_error
 from longtail.parameters.types import Distinct, EpochsOrZero, NonNegative, Positive, ShareOrAll
+
+TrainedPart = Literal["classifier", "class_scales", "class_offsets"]
 
 
 class SecondStage(Strict):
@@ -44,7 +48,7 @@ class SecondStage(Strict):
     """
 
     epochs: EpochsOrZero
-    trains: Distinct[Literal["classifier", "class_scales", "class_offsets"]] = ("classifier",)
+    trains: Distinct[TrainedPart] = ("classifier",)
     start: Literal["trained", "random", "class_means"] = "trained"
     classifier: Classifier | None = None
     classifier_rate: ShareOrAll = 1.0
@@ -55,6 +59,11 @@ class SecondStage(Strict):
     schedule: LearningRateSchedule = CosineSchedule(kind="cosine")
     warmup_epochs: EpochsOrZero = 0
     batch_norm: Literal["kept", "updated"] = "kept"
+
+    @field_validator("trains")
+    @classmethod
+    def _in_one_order(cls, trains: tuple[TrainedPart, ...]) -> tuple[TrainedPart, ...]:
+        return tuple(sorted(trains, key=get_args(TrainedPart).index))
 
     def _contradictions(self) -> Contradictions:
         if self.epochs:

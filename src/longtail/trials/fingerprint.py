@@ -130,7 +130,7 @@ def fingerprint(
     determinants: dict[str, Any] = {
         "engine": engine,
         "architecture": trial.backbone.architecture,
-        "options": trial.backbone.options,
+        "options": _numbers_in_one_form(trial.backbone.options),
         "weights": weights_sha256,
         "classifier": classifier.model_dump(include=set(OF_CLASSIFIER_ALWAYS_HASHED))
         | changed_keys(classifier, OF_CLASSIFIER_ALWAYS_HASHED),
@@ -204,6 +204,18 @@ def held_out_sha256(subsets: pd.DataFrame, labels: Int64Array) -> dict[str, str]
         for name, rows in held_out.groupby("name", sort=False)
     }
     return {name: sha256_of_arrays(images, labels[images]) for name, images in members.items()}
+
+
+def _numbers_in_one_form(value: Any) -> Any:
+    """Whole numbers without a decimal point; parameters with a type have one form already."""
+    match value:
+        case Mapping():
+            return {key: _numbers_in_one_form(of) for key, of in value.items()}
+        case list() | tuple():
+            return [_numbers_in_one_form(of) for of in value]
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def _sha256_of_values(values: Mapping[str, Any]) -> str:
