@@ -16,6 +16,7 @@ from pathlib import Path
 from longtail.sources.box import FRAGMENT, Box
 
 MAX_MEMBER_BYTES = 256 << 20  # of an unpacked member of a zip file; larger ones are rejected
+CHANGED = "changed while the folder was read: run again"
 
 
 class UnreadableError(ValueError):
@@ -94,10 +95,14 @@ class ImageFileRef:
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableError("is not a regular file")
         if self.stamp and stamp_of(status) != self.stamp:
-            raise UnreadableError("changed while the folder was read: run again")
+            raise UnreadableError(CHANGED)
 
     def _opened_member(self, member: str) -> io.BytesIO:
-        with _open_zip(self.container).open(member) as file:
+        archive = _open_zip(self.container, stamp_of(self.container.stat()))
+        found = archive.NameToInfo.get(member)
+        if found is None or (self.stamp and stamp_of_member(found) != self.stamp):
+            raise UnreadableError(CHANGED)
+        with archive.open(found) as file:
             content = file.read(MAX_MEMBER_BYTES + 1)
         if len(content) > MAX_MEMBER_BYTES:
             raise UnreadableError(f"unpacks to more than {MAX_MEMBER_BYTES >> 20} MB: refused")
@@ -109,7 +114,12 @@ def stamp_of(status: os.stat_result) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
+def stamp_of_member(member: zipfile.ZipInfo) -> str:
+    """The size and the checksum of a file in a zip file."""
+    return f"{member.file_size}:{member.CRC:08x}"
+
+
 # The list of contents of a zip file is read once, not once per image. Reading is thread-safe.
 @lru_cache(maxsize=16)
-def _open_zip(path: Path) -> zipfile.ZipFile:
+def _open_zip(path: Path, stamp: str) -> zipfile.ZipFile:  # noqa: ARG001
     return zipfile.ZipFile(path)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from longtail.errors import DataError
 from longtail.project import from_root, located
-from longtail.sources.files import ImageFileRef, stamp_of
+from longtail.sources.files import ImageFileRef, stamp_of, stamp_of_member
 from longtail.wording import counted, first_names, is_or_are
 
 IMAGE_SUFFIXES = {
@@ -223,8 +223,8 @@ def _list_zip(path: Path, listing: Listing, key: str) -> None:
             continue
         is_outside = ".." in parts or parts[0].startswith("/")
         problem = "its path is outside the zip file" if is_outside else None
-        stamp = f"{member.file_size}:{member.CRC:08x}"
-        _add(ImageFileRef(parts, path, member.filename, stamp), problem, listing)
+        file = ImageFileRef(parts, path, member.filename, stamp_of_member(member))
+        _add(file, problem, listing)
 
 
 def unsupported_reason(parts: tuple[str, ...]) -> str | None:

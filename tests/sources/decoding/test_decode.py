@@ -361,6 +361,20 @@ def test_a_link_that_took_a_file_s_place_is_not_followed(tmp_path: Path) -> None
     assert isinstance(result, Rejection) and not result.permanent
 
 
+def test_a_zip_file_that_is_replaced_is_read_again(tmp_path: Path) -> None:
+    """In a notebook, a later run is in the same process."""
+    archive = zip_of(tmp_path / "photos.zip", {"0.png": png((1, 1, 1)), "1.png": png((2, 2, 2))})
+    old = list_images(str(archive), "key").files
+    assert [pixels_of(file, 8).max() for file in old] == [1, 2]
+    zip_of(archive, {"0.png": png((3, 3, 3))})
+    [new] = list_images(str(archive), "key").files
+    assert pixels_of(new, 8).max() == 3
+    changed = Rejection("changed while the folder was read: run again", permanent=False)
+    assert [try_decode(file, 8) for file in old] == [changed, changed]
+    archive.unlink()
+    assert try_decode(new, 8) == Rejection("cannot be read: No such file or directory", False)
+
+
 def test_a_file_that_changes_after_it_was_listed_is_refused_for_now(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     files = list_images(str(tmp_path), "key").files
