@@ -138,6 +138,10 @@ def in_project(command: Callable[..., None], *arguments: Any, **options: Any) ->
     return ""
 
 
+def options_of(written: Written) -> ConfigurationOptions:
+    return ConfigurationOptions("test", {"data": str(written.data)})
+
+
 def versions_of_the_catalog(written: Written) -> dict[Path, str]:
     """The folder of the versions of each dataset, with its name."""
     made = catalog("test", data=str(written.data), **written.parameters)
@@ -338,7 +342,9 @@ def test_a_damaged_file_is_not_locked(written: Written, tmp_path: Path) -> None:
     ):
         [file] = written.data.glob(f"{pattern}/*/{Path(pattern).name}")
         with flipped(file):
-            message = in_project(make_lock, "test", given, tmp_path / "lock.yml")
+            message = in_project(
+                make_lock, ConfigurationOptions("test", given), tmp_path / "lock.yml"
+            )
         assert str(file.relative_to(written.data)) in message
     assert not (tmp_path / "lock.yml").exists()
 
@@ -348,7 +354,7 @@ def test_a_damaged_lock_is_refused_by_name(written: Written, tmp_path: Path) -> 
     for position in range(300, lock.stat().st_size, lock.stat().st_size // 25):
         lock.write_bytes(written.lock.read_bytes())
         flip_bit(lock, position)
-        message = in_project(regenerate, "test", {"data": str(written.data)}, lock)
+        message = in_project(regenerate, options_of(written), lock)
         assert f"{lock} is not a lock that this version of longtail made" in message
 
 
@@ -356,14 +362,16 @@ def test_a_damaged_report_input_is_not_regenerated_from(written: Written) -> Non
     for name in ("results.csv", "trainings.csv"):
         [file] = (written.data / "07_model_output/digits" / name).glob(f"*/{name}")
         with flipped(file):
-            message = in_project(regenerate, "test", {"data": str(written.data)}, written.lock)
+            message = in_project(regenerate, options_of(written), written.lock)
         assert f"{file.relative_to(written.data)} is not as it was locked" in message
 
 
 def test_prune_refuses_a_damaged_card_and_removes_nothing(written: Written) -> None:
     def pruned() -> str:
         given = {"data": str(written.data)}
-        return in_project(prune, "test", given, 1, ask_mlflow=False, agreed=lambda _: False)
+        return in_project(
+            prune, ConfigurationOptions("test", given), 1, ask_mlflow=False, agreed=lambda _: False
+        )
 
     read = {file for file in read_by(written.data, pruned) if file.suffix != ".sha256"}
     assert {file.name for file in read} == {"card.json", "trainings.csv", "recognizer.json"}
