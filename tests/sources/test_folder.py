@@ -293,7 +293,7 @@ def test_small_species_are_left_out_by_name(
 def test_small_species_can_be_an_error(tmp_path: Path, decoded: Path) -> None:
     root = folder_of(tmp_path / "photos", {"a": 3, "b": 2, "c": 3})
     with pytest.raises(
-        DataError, match=r"1 species are too small, .*'error': 'b': its species has 2 usable"
+        DataError, match=r"1 species is too small, .*'error': 'b': its species has 2 usable"
     ):
         read(root, decoded, smallest=3, small_classes="error")
 

@@ -248,9 +248,9 @@ def _small_classes(
     if reasons and source.small_classes == "error":
         listed = ", ".join(first_names([f"'{name}': {why}" for name, why in reasons.items()]))
         raise DataError(
-            f"{len(reasons)} species are too small, and datasets.{dataset.name}.source."
-            f"small_classes is 'error': {listed}. Add images, or leave such species out "
-            f"(small_classes: drop)"
+            f"{len(reasons):,} species {is_or_are(len(reasons))} too small, and "
+            f"datasets.{dataset.name}.source.small_classes is 'error': {listed}. Add images, or "
+            f"leave such species out (small_classes: drop)"
         )
     if reasons:
         listed = ", ".join(first_names([f"{name} ({sizes[name]})" for name in reasons]))
