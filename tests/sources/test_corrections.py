@@ -138,6 +138,20 @@ def test_they_are_found_in_zip_files_and_beside_the_table(
     assert set(joined(read(folder, file))) == {"0.png", "1.png", "2.png"}
 
 
+def test_a_zip_file_that_gained_photographs_is_read_again(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    """In a notebook, a later run is in the same process."""
+    for count in (1, 3):
+        with ZipFile(tmp_path / "night.zip", "w") as archive:
+            for number in range(count):
+                archive.write(night / f"trap/{number}.png", f"trap/{number}.png")
+        zipped = str(tmp_path / "night.zip")
+        rows = (row(night, number, "xestia_baja", folder=zipped) for number in range(count))
+        images = read(folder, table(tmp_path / "c.csv", *rows))
+        assert set(joined(images)) == {f"{number}.png" for number in range(count)}
+
+
 def test_a_row_that_cannot_be_used_costs_that_row_only(
     folder: Path, night: Path, tmp_path: Path
 ) -> None:

@@ -191,11 +191,13 @@ def _file_in(folder: Path, file: str) -> ImageFileRef | None:
     if folder.is_dir():
         inside = folder.joinpath(*parts).is_file()
         return ImageFileRef(parts, folder, None) if inside else None
-    return _members(folder).get("/".join(parts)) if folder.is_file() else None
+    if not folder.is_file():
+        return None
+    return _members(folder, stamp_of(folder.stat())).get("/".join(parts))
 
 
 @lru_cache(maxsize=4)
-def _members(archive: Path) -> dict[str, ImageFileRef]:
+def _members(archive: Path, stamp: str) -> dict[str, ImageFileRef]:  # noqa: ARG001
     if not zipfile.is_zipfile(archive):
         return {}
     return {file.name: file for file in list_images(str(archive), "corrections").files}
