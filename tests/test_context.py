@@ -157,6 +157,7 @@ def test_a_file_that_is_not_read_is_named(
         "grid.yml",
         "parameters_more.yml",
         "parameters/of/mine.yml",
+        "lock.yml",
         "sub/catalog.yaml",
         "sub/parameters/deep.yml",
     ):

@@ -56,7 +56,8 @@ def test_it_is_a_line_a_file(tmp_path: Path) -> None:
 
 
 def test_there_must_be_one(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"there is no lock .*lock\.yml.*`kedro lock`"):
+    sentence = r"there is no lock .*lock\.yml.*`kedro lock` with the --env and --params of the run"
+    with pytest.raises(DataError, match=sentence):
         report_lock.read(tmp_path / "lock.yml")
 
 

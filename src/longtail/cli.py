@@ -37,6 +37,7 @@ from longtail.errors import ConfigurationError
 from longtail.parameters import unknown
 from longtail.parameters.layers import merge
 from longtail.project import program, shown
+from longtail.report_lock import LOCK_FILE
 from longtail.runs.tracked_runs import record_of
 from longtail.version_names import time_of
 
@@ -332,7 +333,7 @@ def show_runs(port: int) -> None:
 
 
 def _lock_file(options: ConfigurationOptions) -> Path:
-    return Path(shown(configuration(options.conf_source) / (options.env or "base") / "lock.yml"))
+    return Path(shown(configuration(options.conf_source) / (options.env or "base") / LOCK_FILE))
 
 
 def _checked(**given: Any) -> ConfigurationOptions:

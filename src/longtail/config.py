@@ -91,6 +91,7 @@ class GridConfigLoader(OmegaConfigLoader):
         for name in filter(None, (self.base_env, self.env or self.default_run_env)):
             folder = Path(self.conf_source, name)
             files.update(folder.rglob("*.y*ml"))
+            read.add(folder / report_lock.LOCK_FILE)  # of `kedro lock` and `kedro regenerate`
             for pattern in patterns:  # of Path.glob, a final "**" finds folders only
                 read.update(folder.glob(f"{pattern}/*" if pattern.endswith("**") else pattern))
         return sorted(files - read)

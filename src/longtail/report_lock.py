@@ -23,6 +23,8 @@ from longtail.project import program
 from longtail.storage.files import atomic_file, sha256_of_file
 from longtail.wording import counted
 
+# The name of the lock of an environment, in its folder of the configuration.
+LOCK_FILE = "lock.yml"
 # The start of the line with the checksum of all lines below it.
 CHECKSUM_LINE = "# SHA-256 of the lines below: "
 # The packages that write tables, figures and pages: other versions may write other bytes.
@@ -77,7 +79,8 @@ def read(file: Path) -> Lock:
     _refuse_folder(file)
     if not file.is_file():
         raise DataError(
-            f"there is no lock {file}. Make one of what has been run with `{program()} lock`"
+            f"there is no lock {file}. Make one of what has been run: `{program()} lock` with the "
+            f"--env and --params of the run"
         )
     try:
         text = file.read_text(encoding="utf-8")

@@ -8,13 +8,11 @@ from pathlib import Path
 
 from longtail import report_lock
 from longtail.errors import ConfigurationError, LongtailError
-from longtail.report_lock import Lock
+from longtail.report_lock import LOCK_FILE, Lock
 from longtail.retention.plan import Reference, read_before
 from longtail.retention.scan import Version
 from longtail.runs.data_layout import Layout
 from longtail.runs.tracked_runs import TrackedRun
-
-LOCK_FILE = "lock.yml"
 
 
 def read_locks(configurations: Iterable[Path]) -> dict[str, Lock]:
