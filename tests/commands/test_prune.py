@@ -422,6 +422,18 @@ def test_a_data_folder_that_is_not_there_is_refused(
     assert not (tmp_path / "none").exists()
 
 
+def test_a_folder_that_no_run_has_saved_anything_in_is_refused_and_stays_as_it_is(
+    project: Path, tmp_path: Path
+) -> None:
+    photographs = tmp_path / "photographs"
+    (photographs / "Aglia tau").mkdir(parents=True)
+    before = tree(photographs)
+    result = kedro(project, "prune", "--env=test", f"--params=data={photographs}", "--dry-run")
+    said = f"no run has saved anything in {photographs}"
+    refused(result, photographs, before, said, "--params=data=")
+    assert [file.name for file in photographs.iterdir()] == ["Aglia tau"]
+
+
 @pytest.mark.parametrize("kind", ["no lock", "no YAML", "no text", "dangling"])
 def test_a_lock_that_cannot_be_read_is_refused(
     prune: Prune, project: Path, data: Path, kind: str

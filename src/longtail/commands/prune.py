@@ -45,15 +45,18 @@ def prune(
         agreed: asks the user a question before anything is removed.
 
     Raises:
-        DataError: if the data folder is missing, or what is needed cannot be determined.
+        DataError: if the data folder is missing or that of no run, or what is needed cannot be
+            determined.
         ConfigurationError: if a lock is invalid.
     """
     configurations, layout = _opened(options)
     planned = partial(_planned, configurations, layout, keep, ask_mlflow=ask_mlflow)
-    if not layout.data.is_dir():
+    if not layout.holds_artifacts():  # a lock there would be a file among photographs, say
+        missing = (
+            "no run has saved anything in" if layout.data.is_dir() else "there is no data folder"
+        )
         raise DataError(
-            f"there is no data folder {layout.data}. Name the one of the runs: "
-            f"--params=data=/path/to/folder"
+            f"{missing} {layout.data}. Name the one of the runs: --params=data=/path/to/folder"
         )
     say = rich.get_console().print
     with _disk_errors_in_one_message():

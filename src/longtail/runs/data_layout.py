@@ -43,6 +43,10 @@ class Layout:
             for path in sorted(paths)
         }
 
+    def holds_artifacts(self) -> bool:
+        """Whether the data folder has a folder that artifacts are stored in."""
+        return any((self.data / path.split("/")[0]).is_dir() for path in self._entries)
+
     @property
     def store(self) -> str:
         """The folder of trainings."""
