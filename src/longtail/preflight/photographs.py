@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from kedro.pipeline import Pipeline
 
 from longtail.catalog import LongtailCatalog
@@ -39,8 +43,22 @@ def check_trial(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         raise without_validation(dataset, trained[0])
 
 
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Log no information and no warning within the block."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@_unlogged()
 def check_request(parameters: Parameters) -> None:
     """Refuse a folder of photographs, a list, a table or a prior that cannot be used.
+
+    Nothing is logged: the nodes read the same files, and say what they find.
 
     Raises:
         ConfigurationError: if there are several data sets to choose from, or no such time zone.
