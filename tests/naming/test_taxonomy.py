@@ -165,7 +165,8 @@ def test_a_taxonomy_is_read_however_names_are_written(tmp_path: Path) -> None:
             "species,genus\n"
             + "".join(f"{name},X\n" for name in MOTHS)
             + "Noctua pronuba Linnaeus,X\nNoctua Pronuba,Y\n",
-            "has 'noctua_pronuba' in two rows that differ, 'noctua_pronuba' and 'Noctua Pronuba'",
+            r"lines 2 \('noctua_pronuba'\) and 7 \('Noctua Pronuba'\): 'noctua_pronuba' has the "
+            "genus 'X' and the genus 'Y'. Correct one of them, or leave it out",
         ),
         (
             "species,genus,family\n"

@@ -47,7 +47,7 @@ class ClassMatcher:
     """
 
     def __init__(self, class_names: Sequence[str], synonyms: Synonyms = NO_SYNONYMS) -> None:
-        self._class_names = class_names
+        self.class_names = class_names
         self._synonyms = synonyms
         self._by_key = _labels(map(key_of, class_names))
         canonical = [canonical_name(name) for name in class_names]
@@ -83,20 +83,20 @@ class ClassMatcher:
             if not labels and canonical_key(name) not in self._synonyms:
                 unmatched.append(name)
         sharing: dict[str, list[int]] = defaultdict(list)
-        for label, name in enumerate(self._class_names):
+        for label, name in enumerate(self.class_names):
             for word in _words_or_single(canonical_key(name)):
                 sharing[word].append(label)
         for name in unmatched:
             key = canonical_key(name)
             like = {label for word in _words_or_single(key) for label in sharing.get(word, [])}
-            near = [self._class_names[label] for label in sorted(like - found)]
+            near = [self.class_names[label] for label in sorted(like - found)]
             near = [other for other in near if _is_near(key, canonical_key(other))]
             if near:
                 yield name, max(near, key=lambda other: _similarity(key, canonical_key(other)))
 
     def nearest(self, name: str) -> str | None:
         """The class with the most similar name, if one is somewhat similar."""
-        keys = {key_of(other): other for other in self._class_names}
+        keys = {key_of(other): other for other in self.class_names}
         near = get_close_matches(key_of(name), keys, n=1)
         return keys[near[0]] if near else None
 
@@ -127,7 +127,7 @@ class ClassMatcher:
             f"{', '.join(hints)}{', ...' if len(unmatched) > len(hints) else ''}"
         )
         if len(unmatched) == len(names):
-            classes = " and ".join(f"'{name}'" for name in self._class_names[:2])
+            classes = " and ".join(f"'{name}'" for name in self.class_names[:2])
             raise DataError(
                 f"{message}. The model has classes such as {classes}. Check the spelling, give a "
                 f"file with species of the model, or remove {where.partition(':')[0]}"

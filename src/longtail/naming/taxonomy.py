@@ -128,12 +128,13 @@ def read_taxonomy(
     table = read_table(path, "predict.taxonomy", class_names, SPECIES_HEADERS)
     if len(table.columns) < 2:
         raise DataError(f"{where} must have the columns species, genus, family, ...")
-    table = validate(table, TAXONOMY, where).set_index("species")
+    table = validate(table, TAXONOMY, where)
+    table = table[table["species"] != ""]
+    lines, table = list(table.index), table.set_index("species")
     ignored = [column for column in table.columns if header_key(column) in NO_RANKS]
     if ignored:
         log.info("%s: the columns %s are no ranks, and are ignored", where, ", ".join(ignored))
     table = table.drop(columns=ignored)
-    table = table[table.index != ""]
     ranks = _lowest_first(table.loc[:, [table[rank].any() for rank in table.columns]], where)
     if not ranks:
         raise DataError(f"{where} names no genus, family, ...: all its cells are empty")
@@ -143,7 +144,7 @@ def read_taxonomy(
             where,
             ", ".join(own_names),
         )
-    rows = _rows_of_classes(table[ranks], class_names, synonyms, where)
+    rows = _rows_of_classes(table[ranks], lines, ClassMatcher(class_names, synonyms), where)
     taxonomy = {
         name: rows.get(label, dict.fromkeys(ranks, "")) for label, name in enumerate(class_names)
     }
@@ -160,24 +161,25 @@ def read_taxonomy(
 
 
 def _rows_of_classes(
-    table: pd.DataFrame, class_names: Sequence[str], synonyms: Synonyms, where: str
+    table: pd.DataFrame, lines: Sequence[int], matcher: ClassMatcher, where: str
 ) -> dict[int, dict[str, str]]:
     """The ranks of each class that a table has, by its label."""
-    names = [str(name) for name in table.index]
-    matcher = ClassMatcher(class_names, synonyms)
-    rows: dict[int, tuple[str, dict[str, str]]] = {}
-    for name, values in zip(names, table.to_dict("records"), strict=True):
+    names, class_names = [str(name) for name in table.index], matcher.class_names
+    rows: dict[int, tuple[int, str, dict[str, str]]] = {}
+    for line, name, values in zip(lines, names, table.to_dict("records"), strict=True):
         above = {str(rank): str(group) for rank, group in values.items()}
         for label in matcher.labels(name):
-            first, ranks = rows.setdefault(label, (name, above))
+            first_line, first, ranks = rows.setdefault(label, (line, name, above))
             if key_of(first) == key_of(class_names[label]) != key_of(name):
                 continue  # the class itself, not one of its subspecies or synonyms
             if key_of(name) == key_of(class_names[label]) != key_of(first):
-                rows[label] = (name, above)
+                rows[label] = (line, name, above)
             elif ranks != above:
+                rank = next(rank for rank in above if ranks[rank] != above[rank])
                 raise DataError(
-                    f"{where} has '{class_names[label]}' in two rows that differ, '{first}' and "
-                    f"'{name}'"
+                    f"{where}, lines {first_line} ('{first}') and {line} ('{name}'): "
+                    f"'{class_names[label]}' has the {rank} '{ranks[rank]}' and the {rank} "
+                    f"'{above[rank]}'. Correct one of them, or leave it out"
                 )
     missing = [name for label, name in enumerate(class_names) if label not in rows]
     if missing:
@@ -191,7 +193,7 @@ def _rows_of_classes(
         if not rows:
             raise DataError(f"{message}, such as '{missing[0]}'. Give each a row")
         log.warning("%s, which have no ranks of it: %s", message, first_quoted(missing))
-    return {label: above for label, (_, above) in rows.items()}
+    return {label: above for label, (_, _, above) in rows.items()}
 
 
 def ranks_of(taxonomy: Mapping[str, Mapping[str, str]]) -> list[str]:
