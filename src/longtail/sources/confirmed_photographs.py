@@ -94,10 +94,10 @@ def read_confirmed(
             rejected.append(row.contradicted_by(other))
     unsure = sum(not row.is_sure for row in agreed)
     log.info(
-        "%s: %s confirmed; %d without a sure species are not",
+        "%s: %s confirmed%s",
         key,
         f"{counted(len(entries), word_for_images(entries))} {is_or_are(len(entries))}",
-        unsure,
+        f"; {unsure:,} without a sure species {is_or_are(unsure)} not" if unsure else "",
     )
     if rejected:
         reasons = [f"{where} {reason}" for where, _, reason in rejected]

@@ -39,7 +39,7 @@ from longtail.sources.listing import (
 from longtail.sources.selection import Selection, select
 from longtail.sources.time_and_place import CaptureReader, with_visits
 from longtail.storage.spreadsheet import write_csv
-from longtail.wording import counted, first_names, is_or_are
+from longtail.wording import counted, first_names
 
 log = logging.getLogger(__name__)
 
@@ -176,8 +176,8 @@ def _log_listing(listing: Listing, dataset: str, unnamed: int, metadata: str | N
     if skipped := describe_ignored(listing.ignored, listing.system_files):
         log.info("%s: %s", dataset, skipped)
     if metadata is not None and unnamed:
-        files = f"{counted(unnamed, 'image file')} {is_or_are(unnamed)}"
-        log.info("%s: %s not named in %s", dataset, files, metadata)
+        files = counted(unnamed, "image file has", "image files have")
+        log.info("%s: %s no species in %s", dataset, files, metadata)
     if metadata is None and listing.empty:
         named = ", ".join(first_names([f"'{name}'" for name in listing.empty]))
         folders = counted(len(listing.empty), "folder has", "folders have")

@@ -139,7 +139,7 @@ def test_files_that_are_not_there_or_elsewhere_are_rejected(
         "link.png": "is a symbolic link: links are not followed",
     }
     assert set(images.rejected["class_name"]) == {"a"}
-    assert "1 image file is not named in" in caplog.text
+    assert "1 image file has no species in" in caplog.text
 
 
 @pytest.mark.parametrize(
