@@ -93,19 +93,24 @@ def row_without_animal(file: str, reason: str) -> dict[str, str]:
     return {"file": file, "answer": NO_ANIMAL, "rank": "", "trust": NO, "why": why, "error": ""}
 
 
+def has_boxes(table: pd.DataFrame) -> bool:
+    """Whether the rows of a table of names are of animals in photographs."""
+    return FRAME in table and bool((table[FRAME] != "").any())
+
+
 def log_names(table: pd.DataFrame) -> None:
     """Log how many photographs, or animals in them, are named, and why others cannot be used."""
     broken = table.loc[table["error"] != "", ["file", "error"]]
     empty = int((table["answer"] == NO_ANIMAL).sum())
-    has_boxes = FRAME in table and bool((table[FRAME] != "").any())
+    of_boxes = has_boxes(table)
     log.info(
         '%s: %s named and trusted, %s "%s", %s %s%s',
-        counted(len(table), "row" if has_boxes else "photograph"),
+        counted(len(table), "row" if of_boxes else "photograph"),
         f"{(table['trust'] == YES).sum():,}",
         f"{(table['answer'] == DONT_KNOW).sum():,}",
         DONT_KNOW,
         f"{len(broken):,}",
-        "with an error" if has_boxes else "unreadable",
+        "with an error" if of_boxes else "unreadable",
         f", {empty:,} without an animal" if empty else "",
     )
     reasons = Counter(broken["error"]).most_common()

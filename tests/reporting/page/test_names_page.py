@@ -84,6 +84,14 @@ def test_a_model_of_animals_in_boxes_was_tested_on_animals(names: pd.DataFrame) 
     assert not any("photograph" in record for record in records)
 
 
+def test_the_first_sentence_counts_files_or_with_boxes_rows(names: pd.DataFrame) -> None:
+    counts = "2 named and trusted, 2 “don't know”, 1 that cannot be"
+    assert f"<p>5 files: {counts} read.\n" in page_of(names)
+    boxes = names.assign(frame="sheet.jpg")
+    boxes.loc[5] = boxes.loc[1].to_dict() | {"file": "e.jpg", "answer": "no animal"}
+    assert f"<p>6 rows: {counts} read, 1 without an animal.\n" in page_of(boxes)
+
+
 def test_no_text_of_the_user_becomes_html(names: pd.DataFrame) -> None:
     names["species_2"] = "<script>alert(2)</script>"
     page = page_of(names)

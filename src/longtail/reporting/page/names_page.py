@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from longtail.naming.answers_table import DONT_KNOW, LOOKS_UNKNOWN
+from longtail.naming.answers_table import DONT_KNOW, LOOKS_UNKNOWN, NO_ANIMAL, has_boxes
 from longtail.naming.error_rates import names_at_each_rate
 from longtail.naming.seen_before import seen_note
 from longtail.nomenclature.display_names import ClassNaming
@@ -72,6 +72,8 @@ def names_page(
         total=len(names),
         trusted=int((names["trust"] == YES).sum()),
         unsure=int((names["answer"] == DONT_KNOW).sum()),
+        empty=int((names["answer"] == NO_ANIMAL).sum()),
+        has_boxes=has_boxes(names),
         tested=_tested(recognizer["trusted_on_test"], learnt),
         on_page=len(chosen),
         readable=int((names["error"] == "").sum()),
