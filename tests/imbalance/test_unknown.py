@@ -10,7 +10,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.imbalance.cut import cut
 from longtail.imbalance.subsets import images_of
 from longtail.imbalance.unknown import unknown_classes, with_unknown
-from longtail.parameters import Dataset
+from longtail.parameters import Dataset, FolderSource
 from longtail.parameters.run import parse
 from longtail.sources.images import index_of
 from longtail.trials.verification import check_data
@@ -76,6 +76,12 @@ def test_names_that_do_not_exist_get_the_nearest() -> None:
         "cat, dog, eel, fox\n"
         "datasets.zoo.unknown.classes: unknown class 'zebra'. Valid: ant, bee, cat, dog, eel, fox"
     )
+
+
+def test_a_class_of_a_folder_may_have_lost_its_images() -> None:
+    source = FolderSource(kind="folder", path="p", image_size=32)
+    with pytest.raises(ConfigurationError, match=r"eel\. A class without a usable image is none"):
+        unknown_classes(NAMES[:5], dataset(["fox"]).model_copy(update={"source": source}))
 
 
 @pytest.mark.parametrize("classes", [5, 6, 100, NAMES[:5]])

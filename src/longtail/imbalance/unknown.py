@@ -14,7 +14,7 @@ import pandas as pd
 
 from longtail import parameters
 from longtail.errors import ConfigurationError
-from longtail.parameters import Dataset
+from longtail.parameters import Dataset, FolderSource
 from longtail.parameters.datasets import FEWEST_KNOWN_CLASSES
 
 # The label of every image of an unknown class.
@@ -40,7 +40,9 @@ def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
             parameters.unknown(name, names, "class") for name in wanted if name not in names
         ]
         if mistakes:
-            raise ConfigurationError("\n".join(f"{key}: {mistake}" for mistake in mistakes))
+            lost = ". A class without a usable image is none: see the rejected files in the log"
+            reason = lost if isinstance(dataset.source, FolderSource) else ""
+            raise ConfigurationError("\n".join(f"{key}: {of}{reason}" for of in mistakes))
     if len(names) < dataset.fewest_classes:
         raise ConfigurationError(
             f"{key}: with {count} of {len(names)} classes unknown, fewer than "

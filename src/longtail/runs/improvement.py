@@ -55,6 +55,9 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         if compared is not None:
             level = catalog.parameters().statistics.level
             log.info("%s", compared.sentence(trial, level))
+            classes = [load(f"{dataset}_source")["classes"] for load in (before.load, catalog.load)]
+            if classes[0] != classes[1]:
+                log.info("It chose among %d classes before, and chooses among %d now", *classes)
 
 
 def record_splits(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
