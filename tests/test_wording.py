@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from longtail.wording import (
+    columns_listed,
     counted,
     duration,
     first_listed,
@@ -53,3 +54,9 @@ def test_a_level_has_up_to_four_digits_in_percent(share: float, text: str) -> No
 )
 def test_durations_are_reported_in_fitting_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_of_a_wide_table_some_columns_are_listed() -> None:
+    assert columns_listed(["file", 7, "a" * 60]) == f"file, 7, {'a' * 60}"
+    assert columns_listed(["a" * 61, "b"]) == f"{'a' * 60}..., b"
+    assert columns_listed(range(1000)).endswith("28, 29, and 970 more")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 FEW_NAMES = 3
+# Beyond these, a message shows no more columns, and no more letters of a column's name: a table of
+# logits, say, has thousands.
+MOST_COLUMNS, LONGEST_COLUMN = 30, 60
 # Decimals of a probability.
 MIN_DIGITS, MAX_DIGITS = 3, 6
 
@@ -44,6 +47,13 @@ def first_names(names: Sequence[str], count: int = FEW_NAMES) -> Iterator[str]:
     yield from names[:count]
     if len(names) > count:
         yield f"and {len(names) - count:,} more"
+
+
+def columns_listed(names: Iterable[object]) -> str:
+    """The columns of a table, for a message that it has others than it needs."""
+    texts = [str(name) for name in names]
+    short = [t if len(t) <= LONGEST_COLUMN else f"{t[:LONGEST_COLUMN]}..." for t in texts]
+    return ", ".join(first_names(short, MOST_COLUMNS))
 
 
 def listed(words: Iterable[str]) -> str:

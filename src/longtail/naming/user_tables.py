@@ -24,6 +24,7 @@ from longtail.schemas.user_csv import (
     read_text,
 )
 from longtail.schemas.user_headers import PRIOR_HEADERS, SPECIES_LIST_HEADERS
+from longtail.wording import columns_listed
 
 
 def read_table(path: str, key: str, class_names: Sequence[str], headers: Headers) -> pd.DataFrame:
@@ -125,7 +126,9 @@ def _listed_names(rows: Sequence[Row], class_names: Sequence[str], where: str) -
         )
     if width == 1 or len(with_classes) == 1:
         return with_classes[0] if with_classes else columns[0]
-    raise DataError(f"{where} must have a column species; its first line is {', '.join(cells[0])}")
+    raise DataError(
+        f"{where} must have a column species; its first line is {columns_listed(cells[0])}"
+    )
 
 
 def read_weights(

@@ -21,7 +21,7 @@ from longtail.schemas.user_csv import (
     read_text,
 )
 from longtail.schemas.user_headers import DEPLOYMENT_HEADERS
-from longtail.wording import listed
+from longtail.wording import columns_listed, listed
 
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ ,T]+(\d{1,2}):(\d\d)(?::(\d\d))?)?")
 END_OF_DAY = time(23, 59, 59)
@@ -137,7 +137,7 @@ def read_deployments(
     if "deployment" not in at:
         raise DataError(
             f"{where} has no column of names. It needs deployment, and may have latitude, "
-            f"longitude, start, end; its columns are {', '.join(header)}"
+            f"longitude, start, end; its columns are {columns_listed(header)}"
         )
     columns = {name: header[position] for name, position in at.items()}
     problems = [

@@ -13,6 +13,7 @@ from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
 from longtail.errors import DataError
 from longtail.schemas.user_csv import DECIMAL_COMMA, LINE
+from longtail.wording import columns_listed
 
 FEW_ROWS = 3
 # In a schema's metadata: the columns that identify a row, if they need not be unique.
@@ -109,7 +110,7 @@ def _without_columns(
     more = f", and may have {', '.join(optional)}" if optional else ""
     return (
         f"{where} has no column {absent}; its columns are "
-        f"{', '.join(map(str, table.columns))}. It needs {', '.join(needed)}{more}"
+        f"{columns_listed(table.columns)}. It needs {', '.join(needed)}{more}"
     )
 
 

@@ -13,6 +13,7 @@ from longtail.schemas.user_headers import (
     PHOTOGRAPH_SIZE_HEADERS,
 )
 from longtail.sources.boxes.annotation import Annotation, BoxValues, as_size, confidence_problem
+from longtail.wording import columns_listed
 
 # Values that are all smaller are shares: no box is so few pixels wide. Some detectors exceed 1.
 LARGEST_SHARE = 2.0
@@ -42,7 +43,7 @@ def read_box_table(path: str, where: str) -> tuple[list[Annotation], dict[str, s
     if "file" not in columns or len(place) < len(BOX_SIZE_HEADERS):
         raise DataError(
             f"{where}: the first line must name the columns file, and x, y, width and height or "
-            f"xmin, ymin, xmax and ymax; it has {', '.join(header)}"
+            f"xmin, ymin, xmax and ymax; it has {columns_listed(header)}"
         )
     used = columns | place | of_photograph
     cells = {column: table.iloc[:, at] for column, at in used.items()}
