@@ -123,8 +123,8 @@ class VectorScaling(Strict):
     """
 
     name: Literal["vs"]
-    gamma: Annotated[float, Field(ge=0, le=2)] = 0.3
-    tau: Annotated[float, Field(ge=0, le=5)] = 1.0
+    gamma: Annotated[float, Field(ge=0, le=2)] = 0.05
+    tau: Annotated[float, Field(ge=0, le=5)] = 0.75
 
 
 class LabelAwareSmoothing(Strict):
