@@ -17,6 +17,8 @@ import pandera.pandas as pa
 import pytest
 from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, generate_timestamp
+from kedro.pipeline import node, pipeline
+from kedro.runner import SequentialRunner
 
 from longtail.catalog import LongtailCatalog
 from longtail.errors import DataError, WriteError
@@ -393,3 +395,29 @@ def test_a_version_of_older_code_is_refused_with_what_makes_it_again(tmp_path: P
         f"results ({file}) has no column post_hoc. If older code made it, make it again, which "
         "trains nothing: kedro run --pipelines=full with the same --env and --params"
     )
+
+
+def test_what_a_run_makes_is_read_in_every_form(tmp_path: Path) -> None:
+    """Kedro's transcoding: one file with a dataset for each form, here ``page@text``."""
+
+    def run(content: str) -> Any:
+        entry = {"filepath": str(tmp_path / "page.html"), "versioned": True}
+        types = {"page@text": "TextDataset", "page@bytes": "BytesDataset"}
+        config = {
+            name: {**entry, "type": f"longtail.datasets.documents.{kind}"}
+            for name, kind in types.items()
+        }
+        made = LongtailCatalog.from_config(config)
+        assert isinstance(made, LongtailCatalog)
+        nodes = [
+            node(lambda: content, None, "page@text", name="write"),
+            node(lambda read: read, "page@bytes", "read", name="read"),
+        ]
+        time.sleep(0.002)
+        made.save_as(generate_timestamp(), types, reuse=True)
+        made.fix_versions(pipeline(nodes))
+        return SequentialRunner().run(pipeline(nodes), made)["read"].load()
+
+    assert [run(content) for content in ("first", "second", "second")] == [
+        *(b"first", b"second", b"second")
+    ]
