@@ -93,13 +93,13 @@ class PriorAndTaxonomy:
             cannot occur.
         words: the same in words.
         taxonomy: the ranks above each class, lowest first.
-        names: all names in the list of species and the table of synonyms.
+        names_in_tables: all names in the list of species and the table of synonyms.
     """
 
     prior: Float64Array
     words: str
     taxonomy: Taxonomy
-    names: list[str]
+    names_in_tables: list[str]
 
 
 def read_prior_and_taxonomy(

@@ -122,7 +122,7 @@ def describe_recognizer(
     compares = recognizer["unknown"]["score"] in NEIGHBOUR_SCORES
     recognizer[LEARNT_FEATURES] = key if compares else None
     log_recognizer(recognizer)
-    return recognizer, stated.names
+    return recognizer, stated.names_in_tables
 
 
 def list_photographs(predict: Predict, dataset: Dataset, source: dict[str, Any]) -> Photographs:
@@ -183,7 +183,7 @@ def read_time_and_place(
 def publish_records(
     names: pd.DataFrame,
     recognizer: dict[str, Any],
-    stated: list[str],
+    names_in_tables: list[str],
     photographs: Photographs,
     deployments: Deployments,
     predict: Predict,
@@ -201,7 +201,9 @@ def publish_records(
     unused: list[Rejected] = []
     if predict.corrections is not None:
         corrections, unused = read_corrections(predict.corrections, "predict.corrections")
-        identified, unused = with_human_names(identified, corrections, recognizer, stated, unused)
+        identified, unused = with_human_names(
+            identified, corrections, recognizer, names_in_tables, unused
+        )
     identified, copies = without_copies(identified)
     package = camtrap_package(
         identified, deployments, predict.survey, dataset.label, datetime.now(UTC)

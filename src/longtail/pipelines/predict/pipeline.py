@@ -38,7 +38,7 @@ PREDICT_ARGUMENTS = {
     "store": "trial_store",
     # Results of this stage.
     "chosen": "{dataset}_chosen_trial",
-    **of_dataset("recognizer", "stated", "photographs", "deployments"),
+    **of_dataset("recognizer", "names_in_tables", "photographs", "deployments"),
     **of_dataset("answers", "captures", "names"),
     "named_before": "named_before",
     # Parameters.
@@ -50,7 +50,7 @@ PREDICT_ARGUMENTS = {
 Steps = dict[str, tuple[Function, tuple[str, ...]]]
 DESCRIBING: Steps = {
     "select": (select_trial, ("chosen_trial",)),
-    "describe": (describe_recognizer, ("recognizer", "stated")),
+    "describe": (describe_recognizer, ("recognizer", "names_in_tables")),
 }
 RECORDS = ("camtrap_dp", "occurrences", "left_out", "nights", "nights_figure")
 NAMING: Steps = {
