@@ -114,5 +114,5 @@ def unknown(
     near = [meant] if meant else same or get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     others = f", and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-    valid = ", ".join(names[:MOST_NAMES])
+    valid = ", ".join(names[:MOST_NAMES]) or "there is none"
     return f"unknown {noun} '{name}'{where}.{hint} Valid: {valid}{others}"

@@ -33,7 +33,7 @@ def check_load_versions(
         if name in made:
             raise ConfigurationError(made_by_the_run(name))
         if name not in versioned:
-            reason = unknown(name, sorted(versioned) or ["there is none"], "dataset of this run")
+            reason = unknown(name, sorted(versioned), "dataset of this run")
             raise ConfigurationError(f"--load-versions: {reason}")
         catalog.use_versions({name: _existing(name, versioned[name], version)})
 
