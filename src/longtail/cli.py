@@ -181,8 +181,8 @@ def _misspelt(given: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> I
                 yield f"--{flag}: there is no '{name}'. {hint}{valid}"
 
 
-def _about_runs() -> dict[str, Any]:
-    """A command with the options of `run` that say which configuration runs have."""
+def _with_configuration() -> dict[str, Any]:
+    """The arguments of a command that has the options of `run` that choose a configuration."""
     return {"cls": RunCommand, "params": configuration_params(kedro_project.run.params)}
 
 
@@ -193,7 +193,7 @@ _lock_option = click.option(
 )
 
 
-@cli.command(**_about_runs())
+@cli.command(**_with_configuration())
 @_lock_option
 def lock(file: Path | None, **given: Any) -> None:
     """Record the files that the newest report was made of, and its checksums."""
@@ -203,7 +203,7 @@ def lock(file: Path | None, **given: Any) -> None:
     make_lock(options, file or _lock_file(options))
 
 
-@cli.command(**_about_runs())
+@cli.command(**_with_configuration())
 @_lock_option
 def regenerate(file: Path | None, **given: Any) -> None:
     """Make the report of a lock again and compare it byte by byte.
@@ -216,7 +216,7 @@ def regenerate(file: Path | None, **given: Any) -> None:
     make_again(options, file or _lock_file(options))
 
 
-@cli.command(**_about_runs())
+@cli.command(**_with_configuration())
 @click.option(
     "--keep",
     type=click.IntRange(min=1),
@@ -249,7 +249,7 @@ def prune(keep: int, dry_run: bool, yes: bool, no_mlflow: bool, **given: Any) ->
     free_space(options, keep, ask_mlflow=not no_mlflow, agreed=agreed)
 
 
-@cli.command(**_about_runs())
+@cli.command(**_with_configuration())
 @click.option(
     "--of",
     "run",
@@ -295,7 +295,7 @@ def _options_of(command: str, run: str, conf_source: str | None) -> dict[str, An
         ) from None
 
 
-@cli.command(**_about_runs())
+@cli.command(**_with_configuration())
 @click.argument("before", required=False, shell_complete=complete_runs)
 @click.argument("after", required=False, shell_complete=complete_runs)
 def compare(before: str | None, after: str | None, **given: Any) -> None:
@@ -310,7 +310,7 @@ def compare(before: str | None, after: str | None, **given: Any) -> None:
     compare_runs(before, after, options)
 
 
-@cli.command("parameters", **_about_runs())
+@cli.command("parameters", **_with_configuration())
 @click.argument("pattern", required=False)
 def print_parameters(pattern: str | None, **given: Any) -> None:
     """Print every parameter with its type, default, range and meaning.

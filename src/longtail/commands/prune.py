@@ -23,7 +23,7 @@ from longtail.retention.scan import Stored, Version, remove_stored, remove_versi
 from longtail.retention.table import summary, table
 from longtail.runs import tracking
 from longtail.runs.data_layout import CARDS, Layout
-from longtail.runs.tracked_runs import ADVICE, KEEP, tracked_runs
+from longtail.runs.tracked_runs import KEEP, TRACKED_ELSEWHERE, tracked_runs
 from longtail.storage.store import TrialStore
 from longtail.version_names import is_in_future
 
@@ -173,7 +173,7 @@ def _refuse_foreign_database(
         raise DataError(
             f"no version in {data} was saved by a run in MLflow at {tracking.shown_uri()}, so the "
             f"runs of this folder are tracked elsewhere, with their tags `{KEEP}`. "
-            f"{ADVICE}"
+            f"{TRACKED_ELSEWHERE}"
         )
 
 

@@ -21,7 +21,8 @@ from longtail.trials.verification import trial_names, verified_results
 
 # The metric of the choice, in which rare species count as much as common ones.
 CHOICE_METRIC = "balanced_accuracy"
-INSTEAD = "which the stated prior (predict.prior) does instead when photographs are named"
+# Why a trial with a post-hoc adjustment does not name photographs.
+REPLACED_BY_PRIOR = "which the stated prior (predict.prior) does instead when photographs are named"
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> 
     if requested in set(names[~is_plain]):
         raise ConfigurationError(
             f"predict.trial: {requested} changes the logits after its training (post_hoc), "
-            f"{INSTEAD}. Choose a trial without post_hoc"
+            f"{REPLACED_BY_PRIOR}. Choose a trial without post_hoc"
         )
     if plain.empty:
         raise DataError(
             f"all trained trials of {dataset} change the logits after the training (post_hoc), "
-            f"{INSTEAD}. Add their method without post_hoc, such as softmax, to grid.methods: its "
-            f"training is reused"
+            f"{REPLACED_BY_PRIOR}. Add their method without post_hoc, such as softmax, to "
+            f"grid.methods: its training is reused"
         )
     if requested is not None:
         return requested

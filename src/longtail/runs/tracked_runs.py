@@ -27,7 +27,8 @@ PARAMETERS_FILE = "parameters.json"
 TABLE = "sha256."
 # MLflow truncates values of more than 8000 characters.
 MAX_TAG = 5000
-ADVICE = (
+# What to do if prune cannot find out which runs are tagged.
+TRACKED_ELSEWHERE = (
     "Set MLFLOW_TRACKING_URI to where the runs are tracked; or, where there is no such place any "
     "more, give --no-mlflow. Nothing was removed"
 )
@@ -101,7 +102,7 @@ def tracked_runs() -> list[TrackedRun]:
     except failures() as error:
         raise DataError(
             f"MLflow at {shown_uri()} cannot be asked which runs are tagged `{KEEP}`: "
-            f"{reason(error)}. {ADVICE}"
+            f"{reason(error)}. {TRACKED_ELSEWHERE}"
         ) from None
 
 
@@ -119,7 +120,7 @@ def _check_database() -> None:
     if not exists:
         raise DataError(
             f"there is no MLflow database {path}, which would say which runs are tagged `{KEEP}`. "
-            f"{ADVICE}"
+            f"{TRACKED_ELSEWHERE}"
         )
 
 
