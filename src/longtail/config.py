@@ -198,7 +198,7 @@ class ConfigurationOptions:
     conf_source: str | None = None
 
     def __str__(self) -> str:
-        """Those of them that are short enough for a hint, each after a blank."""
+        """`--env` and `--conf-source` as a command has them, each after a space; for hints."""
         given = {"env": self.env, "conf-source": self.conf_source}
         return "".join(f" {shlex.quote(f'--{n}={value}')}" for n, value in given.items() if value)
 

@@ -50,7 +50,7 @@ def first_names(names: Sequence[str], count: int = FEW_NAMES) -> Iterator[str]:
 
 
 def columns_listed(names: Iterable[object]) -> str:
-    """The columns of a table, for a message that it has others than it needs."""
+    """The names of a table's columns for a message: not all of very many, and cut if very long."""
     texts = [str(name) for name in names]
     short = [t if len(t) <= LONGEST_COLUMN else f"{t[:LONGEST_COLUMN]}..." for t in texts]
     return ", ".join(first_names(short, MOST_COLUMNS))

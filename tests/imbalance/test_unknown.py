@@ -80,7 +80,9 @@ def test_names_that_do_not_exist_get_the_nearest() -> None:
 
 def test_a_class_of_a_folder_may_have_lost_its_images() -> None:
     source = FolderSource(kind="folder", path="p", image_size=32)
-    with pytest.raises(ConfigurationError, match=r"eel\. A class without a usable image is none"):
+    with pytest.raises(
+        ConfigurationError, match=r"eel\. A class needs a usable image: the log says"
+    ):
         unknown_classes(NAMES[:5], dataset(["fox"]).model_copy(update={"source": source}))
 
 

@@ -87,5 +87,5 @@ def test_a_run_of_older_images_is_compared_by_the_images_that_it_read(
     assert [m for m in caplog.messages if "before" in m] == [
         f"{TRIAL} names 3 of the same 4 test photographs correctly, 2 before the data set changed: "
         f"+25.0 points (McNemar's test: p = 1, no clear difference); better on ant (+1)",
-        "It chose among 3 classes before, and chooses among 2 now",
+        f"{TRIAL} chose among 3 classes before, among 2 now",
     ]

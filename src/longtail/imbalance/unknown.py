@@ -40,7 +40,7 @@ def unknown_classes(class_names: Iterable[str], dataset: Dataset) -> list[str]:
             parameters.unknown(name, names, "class") for name in wanted if name not in names
         ]
         if mistakes:
-            lost = ". A class without a usable image is none: see the rejected files in the log"
+            lost = ". A class needs a usable image: the log says which files were rejected"
             reason = lost if isinstance(dataset.source, FolderSource) else ""
             raise ConfigurationError("\n".join(f"{key}: {of}{reason}" for of in mistakes))
     if len(names) < dataset.fewest_classes:

@@ -57,7 +57,7 @@ def log_improvement(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
             log.info("%s", compared.sentence(trial, level))
             classes = [load(f"{dataset}_source")["classes"] for load in (before.load, catalog.load)]
             if classes[0] != classes[1]:
-                log.info("It chose among %d classes before, and chooses among %d now", *classes)
+                log.info("%s chose among %d classes before, among %d now", trial, *classes)
 
 
 def record_splits(pipeline: Pipeline, catalog: LongtailCatalog) -> None:

@@ -196,7 +196,7 @@ def _file_in(folder: Path, file: str) -> ImageFileRef | None:
     return _members(folder, stamp_of(folder.stat())).get("/".join(parts))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=4)  # with the stamp as a key: a file that is replaced is listed again
 def _members(archive: Path, stamp: str) -> dict[str, ImageFileRef]:  # noqa: ARG001
     if not zipfile.is_zipfile(archive):
         return {}

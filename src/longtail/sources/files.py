@@ -119,7 +119,8 @@ def stamp_of_member(member: zipfile.ZipInfo) -> str:
     return f"{member.file_size}:{member.CRC:08x}"
 
 
-# The list of contents of a zip file is read once, not once per image. Reading is thread-safe.
+# The list of contents of a zip file is read once, not once per image. Reading is thread-safe. With
+# the stamp as a key, a file that is replaced is opened again.
 @lru_cache(maxsize=16)
 def _open_zip(path: Path, stamp: str) -> zipfile.ZipFile:  # noqa: ARG001
     return zipfile.ZipFile(path)
