@@ -272,7 +272,7 @@ def test_with_a_clock_at_2031_young_checkpoints_stay(
 def test_what_a_process_trains_stays(prune: Prune, data: Path) -> None:
     save_training(data, "d", ".draft")
     save_training(data, "e", ".draft")
-    with TrialStore(data / STORE).claim(fingerprint("d")):
+    with TrialStore(data / STORE).claim(fingerprint("d"), "a trial"):
         result = prune("--keep=4")
     assert "Removed 1 training: 100 bytes" in result.output
     assert stored(data) == {"a", "b", "c", "d.draft"}

@@ -243,7 +243,7 @@ def test_what_a_process_is_using_is_not_removed(tmp_path: Path) -> None:
     save_training(tmp_path, "b", ".draft")
     before = tree(tmp_path)
     store = TrialStore(tmp_path / STORE)
-    with store.claim(fingerprint("a")), store.claim(fingerprint("b")):
+    with store.claim(fingerprint("a"), "a trial"), store.claim(fingerprint("b"), "a trial"):
         remove(tmp_path, fingerprint("a"))
         remove_drafts(tmp_path / STORE)
     assert tree(tmp_path) == before

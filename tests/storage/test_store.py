@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -224,7 +225,7 @@ def test_draft_of_a_killed_process_is_not_found_and_is_cleaned(
 
 
 def hold(folder: Path, holding: Event, release: Event) -> None:
-    with TrialStore(folder).claim("f1"):
+    with TrialStore(folder).claim("f1", "a trial"):
         holding.set()
         release.wait(30)
 
@@ -239,15 +240,34 @@ def test_claim_keeps_other_processes_out_until_it_is_released(tmp_path: Path) ->
         lock = FileLock(tmp_path / "locks" / "f1.lock")
         with pytest.raises(Timeout):
             lock.acquire(timeout=0)
-        with TrialStore(tmp_path).claim("f2"):  # another trial is free
+        with TrialStore(tmp_path).claim("f2", "a trial"):  # another trial is free
             pass
         release.set()
-        with TrialStore(tmp_path).claim("f1"):
+        with TrialStore(tmp_path).claim("f1", "a trial"):
             pass
     finally:
         release.set()
         other.join()
     assert other.exitcode == 0
+
+
+def test_a_process_that_waits_says_for_what(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    context = multiprocessing.get_context("fork")
+    holding, release = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, holding, release))
+    other.start()
+    assert holding.wait(30)
+    Timer(1.5, release.set).start()
+    with TrialStore(tmp_path).claim("f1", "digits.softmax.seed0"):
+        other.join()
+    with TrialStore(tmp_path).claim("f1", "digits.focal.seed0"):
+        pass
+    assert caplog.messages == [
+        "digits.softmax.seed0: another process trains or scores the same. Waiting for it"
+    ]
 
 
 def test_claim_of_a_killed_process_is_free_again(tmp_path: Path) -> None:
@@ -277,7 +297,7 @@ def test_a_claim_that_does_not_wait_says_whether_it_was_free(
 
 
 def test_claim_is_released_after_an_error(store: TrialStore, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="training"), store.claim("f1"):
+    with pytest.raises(ValueError, match="training"), store.claim("f1", "a trial"):
         raise ValueError("training")
     with FileLock(tmp_path / "store" / "locks" / "f1.lock").acquire(timeout=0):
         pass

@@ -44,7 +44,7 @@ def stored_or_trained(
     """
     key, trial = job.fingerprint(inputs.pixels_sha256, inputs.weights_sha256), job.trial
     trainings, epochs = TrialStore(inputs.store), all_epochs or trial.epochs
-    with write_errors_explained(inputs.store), trainings.claim(key):
+    with write_errors_explained(inputs.store), trainings.claim(key, trial.name):
         training = trainings.find(key)
         if training is not None:
             return _with_current_validation(training, job)

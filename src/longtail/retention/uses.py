@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from longtail.storage.files import checksum_file, draft_of, locked_if_free
+from longtail.storage.files import checksum_file, draft_of, locked, locked_if_free
 
 FOLDER = ".runs"
 LOCK = "lock"
@@ -49,7 +49,7 @@ def exclusively(data: Path) -> Iterator[None]:
     """Prevent runs from starting, and another `kedro prune` from removing anything, meanwhile."""
     folder = data / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / LOCK):
+    with locked(folder / LOCK, "Waiting for kedro prune, or for another run to start"):
         yield
 
 

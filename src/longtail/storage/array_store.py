@@ -85,7 +85,7 @@ class ArrayStore:
         self, kind: ArrayKind, claimed: str, name: str, compute: Callable[[], Float32Array]
     ) -> Float32Array:
         place = self._folder / f"{name}.{kind}"
-        with TrialStore(self._folder).claim(claimed):
+        with TrialStore(self._folder).claim(claimed, f"{kind} of {claimed[:KEY_DIGITS]}"):
             found = _read(place, kind)
             if found is not None:
                 return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import logging
 import os
 import shutil
 import time
@@ -22,7 +23,11 @@ from filelock import FileLock, Timeout
 from longtail.errors import DataError
 from longtail.remedies import full_run
 
+log = logging.getLogger(__name__)
+
 CHECKSUMS_FILE = "checksums.json"
+# Shorter waits for another process are not worth a line in the log.
+UNMENTIONED_WAIT_S = 1.0
 # A file that was written more recently, in seconds, may change again without a new time stamp.
 SETTLED_S = 2.0
 
@@ -111,6 +116,19 @@ def damaged_file(folder: Path) -> Path | None:
         if not has_checksum(folder / name, expected):
             return folder / name
     return None if sums else folder / CHECKSUMS_FILE
+
+
+@contextmanager
+def locked(lock_file: Path, waiting: str) -> Iterator[None]:
+    """Lock a file. If another process keeps it for longer than a second, log why this one waits."""
+    lock = FileLock(lock_file)
+    try:
+        held = lock.acquire(timeout=UNMENTIONED_WAIT_S)
+    except Timeout:
+        log.info(waiting)
+        held = lock.acquire()
+    with held:
+        yield
 
 
 @contextmanager

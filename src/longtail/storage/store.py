@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from filelock import FileLock
 
 from longtail.errors import DataError
 from longtail.remedies import train_again
@@ -25,6 +24,7 @@ from longtail.storage.files import (
     atomic_folder,
     damaged_file,
     has_checksum,
+    locked,
     locked_if_free,
     read_checksums,
     read_texts,
@@ -175,9 +175,15 @@ class TrialStore:
         """Return the checkpoint of an unfinished training. Use it within :meth:`claim`."""
         return self._folder / f"{fingerprint}.checkpoint"
 
-    def claim(self, fingerprint: str) -> AbstractContextManager[object]:
-        """Lock a fingerprint: one process trains it, and the others wait."""
-        return FileLock(self._lock_file(fingerprint))
+    def claim(self, fingerprint: str, name: str) -> AbstractContextManager[None]:
+        """Lock a fingerprint: one process trains or scores it, and the others wait.
+
+        Args:
+            fingerprint: key of a training.
+            name: what needs it, for the message of a process that waits.
+        """
+        waiting = f"{name}: another process trains or scores the same. Waiting for it"
+        return locked(self._lock_file(fingerprint), waiting)
 
     def claim_if_free(self, fingerprint: str) -> AbstractContextManager[bool]:
         """Lock a fingerprint without waiting; yield whether it was free."""

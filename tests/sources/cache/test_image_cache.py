@@ -403,7 +403,7 @@ def test_another_run_waits_and_finds_everything_decoded(
     with FileLock(the_file(decoded, "lock")):
         other = threading.Thread(target=lambda: made.append(read(root, decoded)))
         other.start()
-        other.join(0.5)
+        other.join(1.5)
         assert other.is_alive() and made == []
     other.join(20)
     assert same(made[0], first) and decodings == []

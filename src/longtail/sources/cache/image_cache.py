@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from importlib.metadata import version
@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-from filelock import FileLock, Timeout
 
 from longtail.arrays import UInt8Array
 from longtail.errors import DataError
@@ -49,6 +48,7 @@ from longtail.sources.decoding.decode import (
 )
 from longtail.sources.decoding.isolated_decode import DecodingMarkers, decode_in_subprocess
 from longtail.sources.files import ImageFileRef
+from longtail.storage.files import locked
 from longtail.storage.space import check_room, write_errors_explained
 from longtail.wording import counted
 
@@ -125,7 +125,7 @@ class PixelCache:
         with _errors_explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with (
-                _locked(folder),
+                locked(folder / "lock", "Another run reads the same images: waiting for it"),
                 closing(_open_journal(folder)) as journal,
                 closing(DecodingMarkers(folder / "in-hand")) as markers,
             ):
@@ -313,15 +313,6 @@ def _open_journal(folder: Path) -> Journal:
         log.warning("%s cannot be used (%s): its images are decoded again", file, error)
         file.unlink()
         return Journal(file)
-
-
-def _locked(folder: Path) -> AbstractContextManager[object]:
-    lock = FileLock(folder / "lock")
-    try:
-        return lock.acquire(timeout=0)
-    except Timeout:
-        log.info("Another run reads the same images: waiting for it")
-        return lock.acquire()
 
 
 @contextmanager
