@@ -79,17 +79,19 @@ def test_logits_are_computed_once(
 def test_logits_of_a_training_in_bfloat16_are_float32s(
     trial: Trial, model: Path, tmp_path: Path, freeze: str
 ) -> None:
-    store = ArrayStore(tmp_path / "store", "ab")
-    recipes = [
-        trial.recipe.model_copy(update={"freeze": freeze, "precision": precision})
-        for precision in ("float32", "bfloat16")
-    ]
-    full, half = (
-        TrainedModel(model, trial.model_copy(update={"recipe": recipe}), 10) for recipe in recipes
+    def trained_in(precision: str) -> TrainedModel:
+        update = {"freeze": freeze, "precision": precision}
+        recipe = trial.recipe.model_copy(update=update)
+        return TrainedModel(model, trial.model_copy(update={"recipe": recipe}), 10)
+
+    expected, logits = (
+        compute_logits(
+            trained_in(each), PIXELS, HELD_OUT, VALIDATION, ArrayStore(tmp_path / each, "ab")
+        )
+        for each in ("float32", "bfloat16")
     )
-    expected = compute_logits(full, PIXELS, HELD_OUT)
-    assert np.array_equal(expected, compute_logits(half, PIXELS, HELD_OUT, VALIDATION, store))
-    named = Predictor(half).logits(PIXELS[HELD_OUT])
+    assert np.array_equal(expected, logits)
+    named = Predictor(trained_in("bfloat16")).logits(PIXELS[HELD_OUT])
     np.testing.assert_allclose(named, expected, rtol=1e-4, atol=1e-4)
 
 

@@ -14,6 +14,12 @@ from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 from tests.reporting.rows import compiled
 
 HARD = "A&B 1% $5 #1 a_b {x} ~^\\<a>|±"
+# What can be copied of it from a PDF in Latin Modern and in Computer Modern, which is used where
+# the other is not installed: it draws the underscore, and sets accents without a letter.
+HARD_IN_FONTS = (
+    HARD,
+    "A&B 1% $5 #1 a b {x} \N{SMALL TILDE}\N{MODIFIER LETTER CIRCUMFLEX ACCENT}\\<a>|±",
+)
 
 
 def printed(
@@ -150,9 +156,7 @@ def test_a_table_of_hard_labels_compiles_to_these_labels(
 ) -> None:
     source = latex(printed(layout, HARD, best=True, differs=True))
     text = compiled(APPENDIX_PREAMBLE + source + "\\end{document}\n", tmp_path)
-    # The underscore is drawn, not set; tilde and circumflex are accents without a letter.
-    shown = "A&B 1% $5 #1 a b {x} \N{SMALL TILDE}\N{MODIFIER LETTER CIRCUMFLEX ACCENT}\\<a>|±"
-    assert f"{shown} 0.0000 0.0001" in text
+    [shown] = [each for each in HARD_IN_FONTS if f"{each} 0.0000 0.0001" in text]
     assert f"Table A.5: Results of {shown}. One of {shown}. Two." in text
     assert "LDAM 0.123\N{ASTERISK OPERATOR} 0.678" in text
     assert "±0.045 ±0.009" in text
