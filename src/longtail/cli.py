@@ -76,24 +76,15 @@ def _run_command() -> click.Command:
     return RunCommand(callback=run, params=params, help=RUN_HELP, **options)
 
 
-def _plan_command() -> click.Command:
-    """`plan`, which takes the options of `run`."""
+@cli.command(cls=RunCommand, params=run_params(kedro_project.run.params))
+@click.pass_context
+def plan(context: click.Context, /, **given: Any) -> None:
+    """Say what a run with the same options would train, reuse and need. Starts nothing."""
+    _check_selection(given)
+    from longtail.commands.plan import plan as print_plan
 
-    @click.pass_context
-    def plan(context: click.Context, /, **given: Any) -> None:
-        _check_selection(given)
-        from longtail.commands.plan import plan as print_plan
-
-        with _mistakes_explained(given):
-            print_plan(given, context.meta[ARGUMENTS_KEY])
-
-    return RunCommand(
-        "plan",
-        callback=plan,
-        params=run_params(kedro_project.run.params),
-        context_settings=CONTEXT_SETTINGS,
-        help="Say what a run with the same options would train, reuse and need. Starts nothing.",
-    )
+    with _mistakes_explained(given):
+        print_plan(given, context.meta[ARGUMENTS_KEY])
 
 
 def _check_selection(given: dict[str, Any]) -> None:
@@ -354,4 +345,3 @@ if not sys.stdout.isatty():
     rich.get_console().width = WIDTH_OFF_TERMINALS
 
 cli.add_command(_run_command())
-cli.add_command(_plan_command())

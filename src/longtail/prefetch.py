@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 from longtail.provenance import usable_cores
@@ -21,11 +18,8 @@ Result = TypeVar("Result")
 PREFETCHED_PER_CORE = 8
 
 
-@dataclass(frozen=True)
 class _End:
-    """The end of the items, and the error that caused it, if one did."""
-
-    error: BaseException | None = None
+    """The end of the items."""
 
 
 @contextmanager
@@ -35,36 +29,19 @@ def prefetched(items: Iterable[Element], count: int) -> Iterator[Iterator[Elemen
     The thread has ended when the block is left, by an error or not. An error in the thread is
     raised in place of the next item.
     """
-    ready: queue.Queue[Element | _End] = queue.Queue(maxsize=count)
-    stopped = threading.Event()
+    iterator, end = iter(items), _End()
+    with ThreadPoolExecutor(1, "longtail-prefetch") as pool:
+        ahead = deque(pool.submit(next, iterator, end) for _ in range(count))
 
-    def work() -> None:
+        def taken() -> Iterator[Element]:
+            while not isinstance(item := ahead.popleft().result(), _End):
+                ahead.append(pool.submit(next, iterator, end))
+                yield item
+
         try:
-            for item in items:
-                ready.put(item)
-                if stopped.is_set():
-                    return
-        except BaseException as error:  # it is raised again in the consumer's thread
-            ready.put(_End(error))
-        else:
-            ready.put(_End())
-
-    def taken() -> Iterator[Element]:
-        while not isinstance(item := ready.get(), _End):
-            yield item
-        if item.error is not None:
-            raise item.error
-
-    thread = threading.Thread(target=work, name="longtail-prefetch", daemon=True)
-    thread.start()
-    try:
-        yield taken()
-    finally:
-        stopped.set()
-        while thread.is_alive():
-            while not ready.empty():  # the thread may wait until there is room for its item
-                ready.get_nowait()
-            thread.join(timeout=0.01)
+            yield taken()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def on_all_cores(

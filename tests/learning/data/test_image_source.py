@@ -60,7 +60,7 @@ def mapped(tmp_path: Path) -> UInt8Array:
 
 
 def readers() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name == "longtail-prefetch"]
+    return [t.name for t in threading.enumerate() if t.name.startswith("longtail-prefetch")]
 
 
 @pytest.mark.parametrize("as_file", [True, False])
@@ -202,7 +202,7 @@ def test_reader_ends_when_a_step_fails(
     mapped: UInt8Array, make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
-        assert readers() == ["longtail-prefetch"]
+        assert len(readers()) == 1
         raise RuntimeError("in a step")
 
     monkeypatch.setattr("longtail.learning.training.fit.plain_forward", fail)
