@@ -28,11 +28,15 @@ log = logging.getLogger(__name__)
 
 def loaded_version(dataset: VersionedDataset) -> str | None:
     """The version that is loaded; None if it does not exist."""
-    if pinned(dataset).load is None and is_local(dataset):
-        # Kedro would match the files by a pattern, which takes a hundred times as long.
-        newest = version_files(path_of(dataset))[:1]
-        return newest[0].parent.name if newest else None
-    return str(dataset.resolve_load_version()) if dataset.exists() else None
+    if not is_local(dataset):
+        return str(dataset.resolve_load_version()) if dataset.exists() else None
+    # Kedro would match the files by a pattern, which takes a hundred times as long, and describe
+    # the dataset in a message that is not shown.
+    fixed = pinned(dataset).load
+    if fixed is not None:
+        return fixed if version_path(dataset, fixed).exists() else None
+    newest = version_files(path_of(dataset))[:1]
+    return newest[0].parent.name if newest else None
 
 
 def has_local_versions(dataset: Any) -> TypeGuard[VersionedDataset]:
