@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+import pytest
+from scipy.stats import norm
+
 from docs.site import methods as site
+from longtail.evaluation.paired_tests import holm
 from tests.pipelines.support import loader
 
 METHODS = loader("benchmark").parameters()[0].methods
+TEST_IMAGES = 10_000
 
 
 def rows() -> dict[str, list[str]]:
@@ -45,6 +51,35 @@ def test_rows_have_what_is_measured_published_and_changed() -> None:
     assert "mixing: {kind: mixup, alpha: 1}" in rows()["mixup_drw"][7]
     assert "sampling: {kind: progressive}" in rows()["progressive_sampling"][7]
     assert rows()["cdt"][0] == "Class-sensitive learning"
+
+
+def test_differences_from_published_accuracies_are_those_in_the_measured_results() -> None:
+    """That section is of all methods that are measured and published with a like recipe."""
+    compared = {
+        name: (float(cells[1].partition(" ")[0]), float(cells[2].partition(" ")[0]))
+        for name, cells in rows().items()
+        if cells[1] and cells[2] and name != "two_stage_experts"
+    }
+    ours, published = np.array(list(compared.values())).T
+    difference = ours - published
+    written = (site.PAGE.parent / "results.md").read_text(encoding="utf-8")
+    common = f"{100 * difference.mean():.2f}"
+    above, below = (difference > 0).sum(), (difference < 0).sum()
+    assert f"\n{len(compared)} methods have an accuracy measured here and a published" in written
+    assert f"are {common} points higher on average: {above} are above and {below} below" in written
+
+    table = written.partition(f"| without {common} |")[2].partition("\n\n")[0]
+    lines = re.findall(r"^\| ([A-Za-z].+?)" + r" \| (\S+)" * 6 + r" \|$", table, re.MULTILINE)
+    largest = np.argsort(-abs(difference))[:5]
+    assert [line[0] for line in lines] == [METHODS[list(compared)[at]].label for at in largest]
+    deviation = np.sqrt((ours * (1 - ours) + published * (1 - published)) / TEST_IMAGES)
+    for shift, first in ((0.0, 1), (difference.mean(), 4)):
+        p = 2 * norm.sf(abs(difference - shift) / deviation)
+        corrected = holm(p)
+        for at, line in zip(largest, lines, strict=True):
+            shown = [float(value) for value in line[first : first + 3]]
+            assert shown[0] == round(100 * (difference[at] - shift), 2)
+            assert shown[1:] == pytest.approx([p[at], corrected[at]], abs=0.006)
 
 
 def test_each_method_but_the_baseline_has_a_paper() -> None:
