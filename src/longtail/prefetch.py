@@ -30,18 +30,18 @@ def prefetched(items: Iterable[Element], count: int) -> Iterator[Iterator[Elemen
     raised in place of the next item.
     """
     iterator, end = iter(items), _End()
-    with ThreadPoolExecutor(1, "longtail-prefetch") as pool:
-        ahead = deque(pool.submit(next, iterator, end) for _ in range(count))
+    pool = ThreadPoolExecutor(1, "longtail-prefetch")
+    ahead = deque(pool.submit(next, iterator, end) for _ in range(count))
 
-        def taken() -> Iterator[Element]:
-            while not isinstance(item := ahead.popleft().result(), _End):
-                ahead.append(pool.submit(next, iterator, end))
-                yield item
+    def taken() -> Iterator[Element]:
+        while not isinstance(item := ahead.popleft().result(), _End):
+            ahead.append(pool.submit(next, iterator, end))
+            yield item
 
-        try:
-            yield taken()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    try:
+        yield taken()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def on_all_cores(
@@ -55,7 +55,7 @@ def on_all_cores(
     cores = usable_cores()
     pool = ThreadPoolExecutor(cores)
     ahead: deque[tuple[Element, Future[Result]]] = deque()
-    with warnings.catch_warnings(), pool:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of damaged EXIF data and of large images
         try:
             for item in items:
