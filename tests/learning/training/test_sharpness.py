@@ -84,7 +84,7 @@ def test_step_of_sgd_is_by_the_gradient_at_the_steepest_weights(
     expected = dict(model.named_buffers())
     for (name, _), start, gradient in zip(model.named_parameters(), old, second, strict=True):
         expected[name] = start - 0.1 * gradient
-    # The two passes' gradients move weights by up to 0.02 differently.
+    # A step by the first pass' gradient would give weights that differ by up to 0.02.
     for name, value in outcome.weights.items():
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=5e-4)
     # BatchNorm has seen the batch in both passes.

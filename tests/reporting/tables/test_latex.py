@@ -14,8 +14,8 @@ from longtail.reporting.tables.printed_table import PrintedTable, PrintedValue
 from tests.reporting.rows import compiled
 
 HARD = "A&B 1% $5 #1 a_b {x} ~^\\<a>|±"
-# What can be copied of it from a PDF in Latin Modern and in Computer Modern, which is used where
-# the other is not installed: it draws the underscore, and sets accents without a letter.
+# Its text in a PDF. In Latin Modern it is the same. Computer Modern, which LaTeX uses where Latin
+# Modern is not installed, draws the underscore and sets accents without a letter.
 HARD_IN_FONTS = (
     HARD,
     "A&B 1% $5 #1 a b {x} \N{SMALL TILDE}\N{MODIFIER LETTER CIRCUMFLEX ACCENT}\\<a>|±",
