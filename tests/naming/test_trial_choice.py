@@ -66,9 +66,9 @@ def test_external_predictions_are_no_model() -> None:
 
 def test_without_a_trial_of_unchanged_logits_its_method_is_asked_for() -> None:
     table = results(adjusted=0.9).assign(post_hoc='{"kind": "logit_adjustment"}')
-    with pytest.raises(DataError, match=r"all trained trials of moths change .* to grid\.methods"):
+    with pytest.raises(ConfigurationError, match=r"^grid\.methods: all .* are post-hoc methods"):
         choose_trial(table, "moths", None)
-    with pytest.raises(ConfigurationError, match=r"^predict\.trial: .* Choose a trial without"):
+    with pytest.raises(ConfigurationError, match=r"^predict\.trial: .* Choose a trial without one"):
         choose_trial(table, "moths", "moths.natural.small.adjusted.seed0")
 
 
@@ -81,7 +81,7 @@ def test_external_predictions_alone_name_no_photographs() -> None:
 def test_a_trial_is_suggested_among_thousands_without_all_of_them() -> None:
     names = [f"moths.natural.small.softmax.seed{seed}" for seed in range(3000)]
     with pytest.raises(ConfigurationError) as raised:
-        check_choice("moths.natural.small.softmax.sed77", names, [])
+        check_choice("moths.natural.small.softmax.sed77", trained=names, external=[], adjusted=[])
     message = str(raised.value)
     assert "Did you mean 'moths.natural.small.softmax.seed77'?" in message
     assert message.endswith("seed59, and 2,940 more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,14 +89,15 @@ def test_a_stored_training_is_counted_for_no_trial(
     assert [of.epochs_to_train for of in work.values()] == [0, 3]
 
 
-def test_a_trial_that_cannot_be_trained_is_left_to_say_so_itself(
-    trials: dict[str, Trial], tmp_path: Path
+@pytest.mark.parametrize("method", ["ldam", "adjusted"])
+def test_a_trial_that_cannot_be_trained_is_refused_before_any_other_is(
+    method: str, trials: dict[str, Trial], tmp_path: Path
 ) -> None:
-    labels = np.zeros(6, np.int64)  # the margins of LDAM need an image of each class
-    with pytest.raises(ConfigurationError):
-        none = np.array([], dtype=np.int64)
-        TrainingJob.of(trials["ldam"], Split(np.arange(6), labels, none, none, 2))
+    labels = np.zeros(6, np.int64)  # margins and log frequencies need an image of each class
     catalog = catalog_of(trials, tmp_path, labels)
-    work = work_of_trials(units(trials, "ldam", "softmax"), catalog)
-    assert [of.epochs_to_train for of in work.values()] == [0, 1]
+    said = rf"^{re.escape(trials[method].name)}: methods\.{method}: .* has none"
+    with pytest.raises(ConfigurationError, match=said):
+        work_of_trials(units(trials, "softmax", method), catalog)
+    work = work_of_trials(units(trials, "softmax"), catalog)
+    assert [of.epochs_to_train for of in work.values()] == [1]
     assert work_of_trials([], catalog) == {}

@@ -16,6 +16,7 @@ from longtail.parameters import (
     CustomLoss,
     DeferredWeights,
     Method,
+    PostHocLogitAdjustment,
     SecondStage,
     Softmax,
     Trial,
@@ -163,8 +164,12 @@ def test_features_computed_with_those_of_other_images_are_another_training(
 
 SOFTMAX = Softmax(name="softmax")
 ADJUSTED = BalancedSoftmax(name="balanced_softmax")
+ADJUSTED_LATER = PostHocLogitAdjustment(kind="logit_adjustment")
 SHORT = CustomLoss(name="custom", type="tests.custom_losses.TooShort")
-NEEDS_ALL = "needs a training image of every class, but 1 class has none, the first with label 2"
+NEEDS_ALL = (
+    "needs a training image of every class, but 1 class has none, the first with label 2. Leave "
+    "the method out of grid.methods, or give each class an image"
+)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +185,7 @@ NEEDS_ALL = "needs a training image of every class, but 1 class has none, the fi
             {"loss": SOFTMAX, "second_stage": SecondStage(epochs=1, loss=ADJUSTED)},
             f"methods.m.second_stage: the loss 'balanced_softmax' {NEEDS_ALL}",
         ),
+        ({"loss": SOFTMAX, "post_hoc": ADJUSTED_LATER}, f"methods.m: post_hoc {NEEDS_ALL}"),
         # The second stage is softmax, which needs none.
         (
             {"loss": ADJUSTED, "second_stage": SecondStage(epochs=1)},
@@ -190,20 +196,20 @@ NEEDS_ALL = "needs a training image of every class, but 1 class has none, the fi
 def test_a_loss_that_needs_every_class_is_refused_by_the_key_of_its_method(
     values: dict[str, Any], said: str, split: Split, make_trial: Callable[..., Trial]
 ) -> None:
-    method = Method(name="m", label="M", **values)
+    trial = make_trial(method=Method(name="m", label="M", **values))
     with pytest.raises(ConfigurationError) as raised:
-        TrainingJob.of(make_trial(method=method), split)
-    assert str(raised.value) == said
+        TrainingJob.of(trial, split)
+    assert str(raised.value) == f"{trial.name}: {said}"
 
 
 def test_wrong_values_of_a_loss_of_the_users_are_told_with_the_key_of_its_method(
     split: Split, make_trial: Callable[..., Trial]
 ) -> None:
     of_all = replace(split, train_labels=np.array([1, 0, 2, 3]))
-    method = Method(name="m", label="M", loss=SHORT)
+    trial = make_trial(method=Method(name="m", label="M", loss=SHORT))
     with pytest.raises(ConfigurationError) as raised:
-        TrainingJob.of(make_trial(method=method), of_all)
+        TrainingJob.of(trial, of_all)
     assert str(raised.value) == (
-        "methods.m: the loss 'tests.custom_losses.TooShort' must give offsets as a NumPy array of "
-        "4 numbers from -1e+06 to 1e+06, found the shape (3,)"
+        f"{trial.name}: methods.m: the loss 'tests.custom_losses.TooShort' must give offsets as a "
+        "NumPy array of 4 numbers from -1e+06 to 1e+06, found the shape (3,)"
     )

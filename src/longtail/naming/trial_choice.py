@@ -21,8 +21,8 @@ from longtail.trials.verification import trial_names, verified_results
 
 # The metric of the choice, in which rare species count as much as common ones.
 CHOICE_METRIC = "balanced_accuracy"
-# Why a trial with a post-hoc adjustment does not name photographs.
-REPLACED_BY_PRIOR = "which the stated prior (predict.prior) does instead when photographs are named"
+# Why a trial with a post-hoc method does not name photographs.
+REPLACED_BY_PRIOR = "which the prior (predict.prior) replaces when photographs are named"
 
 
 @dataclass(frozen=True)
@@ -55,21 +55,14 @@ def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> 
         DataError: if there is nothing to choose by.
     """
     names, has_network = trial_names(results), ~is_external(results)
-    # Photographs are named with unchanged logits: the stated prior replaces a post-hoc adjustment.
     is_plain = results["post_hoc"] == NONE
     plain = results[has_network & is_plain]
-    check_choice(requested, list(names[has_network].unique()), list(names[~has_network].unique()))
-    if requested in set(names[~is_plain]):
-        raise ConfigurationError(
-            f"predict.trial: {requested} changes the logits after its training (post_hoc), "
-            f"{REPLACED_BY_PRIOR}. Choose a trial without post_hoc"
-        )
-    if plain.empty:
-        raise DataError(
-            f"all trained trials of {dataset} change the logits after the training (post_hoc), "
-            f"{REPLACED_BY_PRIOR}. Add their method without post_hoc, such as softmax, to "
-            f"grid.methods: its training is reused"
-        )
+    check_choice(
+        requested,
+        trained=list(names[has_network].unique()),
+        external=list(names[~has_network].unique()),
+        adjusted=list(names[~is_plain].unique()),
+    )
     if requested is not None:
         return requested
     on_validation = plain["test_set"] == VALIDATION_SET
@@ -79,13 +72,22 @@ def choose_trial(results: pd.DataFrame, dataset: str, requested: str | None) -> 
     return str(names[scores.index[int(scores.to_numpy().argmax())]])
 
 
-def check_choice(requested: str | None, trained: Sequence[str], external: Sequence[str]) -> None:
-    """Refuse to name photographs with a trial that has no network.
+def check_choice(
+    requested: str | None,
+    *,
+    trained: Sequence[str],
+    external: Sequence[str],
+    adjusted: Sequence[str],
+) -> None:
+    """Refuse to name photographs with a trial that has no network, or a post-hoc method.
+
+    Photographs are named with unchanged logits: the prior replaces a post-hoc adjustment.
 
     Args:
         requested: name of the requested trial; None for the best.
         trained: names of the trials that are trained.
         external: names of the trials whose predictions are external.
+        adjusted: names of the trials with a post-hoc method.
 
     Raises:
         ConfigurationError: naming what to choose.
@@ -102,6 +104,17 @@ def check_choice(requested: str | None, trained: Sequence[str], external: Sequen
         )
     if requested is not None and requested not in trained:
         raise ConfigurationError(f"predict.trial: {unknown(requested, trained, 'trained trial')}")
+    if requested in adjusted:
+        raise ConfigurationError(
+            f"predict.trial: {requested} has a post-hoc method (post_hoc), {REPLACED_BY_PRIOR}. "
+            f"Choose a trial without one"
+        )
+    if set(trained) <= set(adjusted):
+        raise ConfigurationError(
+            f"grid.methods: all that are trained are post-hoc methods (post_hoc), "
+            f"{REPLACED_BY_PRIOR}. Add the method without post_hoc, such as softmax: its training "
+            f"is reused"
+        )
 
 
 def without_validation(dataset: str, trial: str) -> DataError:

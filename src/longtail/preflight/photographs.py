@@ -26,7 +26,8 @@ def check_trial(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
     """Refuse a trial to name photographs with that cannot be chosen, before any is trained.
 
     Raises:
-        ConfigurationError: if the requested trial is none that is trained.
+        ConfigurationError: if no trial is trained without a post-hoc method, or the requested one
+            is none of them.
         DataError: if none is requested, and there are no validation images to choose by.
     """
     parameters, made = catalog.parameters(), pipeline.all_outputs()
@@ -35,9 +36,13 @@ def check_trial(pipeline: Pipeline, catalog: LongtailCatalog) -> None:
         return
     trials = catalog.load(f"params:report.{dataset}.trials").trials
     trained = [trial.name for trial in trials if trial.method.external is None]
-    external = [trial.name for trial in trials if trial.method.external is not None]
     requested = parameters.predict.trial
-    check_choice(requested, trained, external)
+    check_choice(
+        requested,
+        trained=trained,
+        external=[trial.name for trial in trials if trial.method.external is not None],
+        adjusted=[trial.name for trial in trials if trial.method.post_hoc is not None],
+    )
     holdout = parameters.datasets[dataset].imbalance.holdout
     if requested is None and isinstance(holdout, OfficialTestHoldout):
         raise without_validation(dataset, trained[0])

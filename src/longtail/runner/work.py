@@ -11,7 +11,6 @@ import pandas as pd
 
 from longtail.arrays import Int64Array
 from longtail.catalog import LongtailCatalog
-from longtail.errors import ConfigurationError
 from longtail.parameters import Trial
 from longtail.runner.schedule import Unit
 from longtail.runs.data_layout import STORE
@@ -66,10 +65,7 @@ def _jobs(
         split = Split.of_trial(trial, labels, subsets, source["classes"])
         of_weights = f"{trial.backbone.name}_weights_sha256"
         weights = catalog.load(of_weights) if trial.backbone.pretrained else None
-        try:
-            yield TrainingJob.of(trial, split), source["sha256"], weights
-        except ConfigurationError:  # the trial itself fails with it, and the others do not
-            continue
+        yield TrainingJob.of(trial, split), source["sha256"], weights
 
 
 def _stages(job: TrainingJob) -> Iterator[StageWork]:

@@ -110,7 +110,7 @@ def refuse_missing_classes(class_counts: Int64Array, what: str) -> None:
         without = counted(len(missing), "class has", "classes have")
         raise ConfigurationError(
             f"{what} needs a training image of every class, but {without} none, the first with "
-            f"label {missing[0]}"
+            f"label {missing[0]}. Leave the method out of grid.methods, or give each class an image"
         )
 
 

@@ -60,7 +60,7 @@ def check(method: Method, class_counts: Int64Array) -> None:
         ConfigurationError: if class frequencies are needed and a class has no training image.
     """
     if isinstance(method.post_hoc, PostHocLogitAdjustment):
-        refuse_missing_classes(class_counts, f"methods.{method.name}.post_hoc")
+        refuse_missing_classes(class_counts, "post_hoc")
 
 
 def effective(post_hoc: PostHoc | None, class_counts: Int64Array) -> PostHoc | None:

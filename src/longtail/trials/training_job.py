@@ -16,6 +16,7 @@ from longtail.arrays import Float64Array, Int64Array
 from longtail.errors import ConfigurationError
 from longtail.imbalance.subsets import class_counts, images_of
 from longtail.parameters import CustomLoss, Recipe, SecondStage, Trial
+from longtail.trials import post_hoc
 from longtail.trials.class_sampling import ClassSampling, class_sampling, seen_counts
 from longtail.trials.fingerprint import (
     SECOND_STAGE_ENGINE_VERSION,
@@ -123,16 +124,18 @@ class TrainingJob:
         """The job of a trial.
 
         Raises:
-            ConfigurationError: naming the key of the method, if its loss cannot be computed: it
-                needs an image of every class and a class has none, or it is the user's and wrong.
+            ConfigurationError: naming the trial and the key of its method, if its loss or its
+                post-hoc method needs an image of every class and a class has none, if nothing
+                could be learned with the loss, or if it is the user's and wrong.
         """
         last, counts = trial.last_stage, split.class_counts
         try:
             losses = loss_schedule(last.method, counts, last.recipe.epochs)
+            post_hoc.check(trial.method, counts)
         except ConfigurationError as error:
             key = f"methods.{trial.method.name}"
             key += "" if trial.method.second_stage is None else ".second_stage"
-            raise ConfigurationError(f"{key}: {error}") from error
+            raise ConfigurationError(f"{trial.name}: {key}: {error}") from error
         return cls(
             trial,
             split,

@@ -66,7 +66,6 @@ def fit_trial(
     """
     assert (weights is None) == (weights_sha256 is None)  # outputs of one node
     split = Split.of_trial(trial, index["label"].to_numpy(), subsets, source["classes"])
-    post_hoc.check(trial.method, split.class_counts)
     inputs = TrainingInputs(images, source["sha256"], store, weights, weights_sha256)
     training = stored_or_trained(TrainingJob.of(trial, split), inputs)
     history = _with_names(trial, training.history)
