@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from filelock import FileLock
-
 from longtail.errors import DataError
 from longtail.project import root
 from longtail.runs.tracking_database import check_writable, is_database
-from longtail.storage.files import atomic_file, flush_to_disk
+from longtail.storage.files import atomic_file, flush_to_disk, locked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -118,7 +116,7 @@ def _make_database(mlflow_client: type[MlflowClient]) -> None:
         return
     from sqlalchemy import Engine, event
 
-    with FileLock(f"{path}.lock"):
+    with locked(Path(f"{path}.lock"), "Another run creates the MLflow database: waiting for it"):
         if is_database(path):
             return
         event.listen(Engine, "connect", _write_later)
