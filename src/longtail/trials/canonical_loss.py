@@ -47,7 +47,7 @@ def canonical(loss: Loss, classifier: Classifier, class_counts: Int64Array) -> C
     name = loss.type if isinstance(loss, CustomLoss) else loss.name
     if not isinstance(loss, Softmax | Focal):
         refuse_missing_classes(class_counts, f"the loss '{name}'")
-    form = _form(loss, classifier, class_counts.astype(np.float64))
+    form = _without_neutral(_form(loss, classifier, class_counts.astype(np.float64)))
     if form.spared is not None and form.spared.all() and form.spared_probability == 1:
         raise ConfigurationError(
             f"the loss '{name}' is 0 for every image: all classes are spared with probability "
@@ -63,23 +63,27 @@ def _form(loss: Loss, classifier: Classifier, counts: Float64Array) -> Canonical
         case Focal():
             return CanonicalLoss(focus=loss.gamma)
         case WeightedSoftmax():
-            return CanonicalLoss(weights=_normalised(class_weights(loss, counts)))
+            return CanonicalLoss(weights=class_weights(loss, counts))
         case ClassBalanced():
-            return CanonicalLoss(weights=_normalised(effective_number_weights(loss.beta, counts)))
+            return CanonicalLoss(weights=effective_number_weights(loss.beta, counts))
         case BalancedSoftmax():
-            return CanonicalLoss(offsets=centred(np.log(counts)))
+            return CanonicalLoss(offsets=np.log(counts))
         case LogitAdjustment():
             # log n in place of log n/N: a constant, and so the bits of balanced softmax at tau 1.
-            return CanonicalLoss(offsets=centred(loss.tau * np.log(counts)))
+            return CanonicalLoss(offsets=loss.tau * np.log(counts))
         case Equalization():
-            return _equalization(loss, counts)
+            return CanonicalLoss(
+                spared=counts / counts.sum() < loss.threshold, spared_probability=loss.probability
+            )
         case LDAM():
-            return _ldam(loss, classifier, counts)
+            # The margin is in units of the cosine, which the classifier multiplies by its scale.
+            margins = classifier.scale * ldam_margins(loss.max_margin, counts)
+            return CanonicalLoss(margins=margins)
         case ClassDependentTemperatures():
             return CanonicalLoss(temperatures=_temperatures(loss.gamma, counts))
         case VectorScaling():
             return CanonicalLoss(
-                offsets=centred(loss.tau * np.log(counts)),
+                offsets=loss.tau * np.log(counts),
                 temperatures=_temperatures(loss.gamma, counts),
             )
         case LabelAwareSmoothing():
@@ -144,48 +148,34 @@ def ldam_margins(max_margin: float, counts: Float64Array) -> Float64Array:
     return raw * (max_margin / raw.max())
 
 
-def _equalization(loss: Equalization, counts: Float64Array) -> CanonicalLoss:
-    spared = counts / counts.sum() < loss.threshold
-    if loss.probability == 0 or not spared.any():
-        return CanonicalLoss()
-    return CanonicalLoss(spared=spared, spared_probability=loss.probability)
+def _temperatures(gamma: float, counts: Float64Array) -> Float64Array:
+    """(n_max / n_c) ** gamma (Ye et al. 2020)."""
+    return (counts.max() / counts) ** gamma
 
 
-def _ldam(loss: LDAM, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
-    if loss.max_margin == 0:
-        return CanonicalLoss()
-    # The margin is in units of the cosine, which the classifier multiplies by its scale.
-    return CanonicalLoss(margins=classifier.scale * ldam_margins(loss.max_margin, counts))
-
-
-def _temperatures(gamma: float, counts: Float64Array) -> Float64Array | None:
-    """(n_max / n_c) ** gamma (Ye et al. 2020); None if all are 1."""
-    temperatures: Float64Array = (counts.max() / counts) ** gamma
-    return None if temperatures.max() - 1 < NEGLIGIBLE else temperatures
-
-
-def _smoothing(loss: LabelAwareSmoothing, counts: Float64Array) -> Float64Array | None:
+def _smoothing(loss: LabelAwareSmoothing, counts: Float64Array) -> Float64Array:
     """Rises from ``tail`` to ``head`` as a quarter of a sine over the counts (MiSLAS).
 
     On equal counts every class is the largest and the smallest one, and has the tail's.
     """
     spread = counts.max() - counts.min()
     rank = (counts - counts.min()) / spread if spread else np.zeros_like(counts)
-    smoothing: Float64Array = loss.tail + (loss.head - loss.tail) * np.sin(np.pi / 2 * rank)
-    return smoothing if smoothing.any() else None
+    return loss.tail + (loss.head - loss.tail) * np.sin(np.pi / 2 * rank)
 
 
 def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> CanonicalLoss:
-    """The form that a loss outside this package states, once it is checked.
-
-    What has no effect is left out, as in the other losses.
-    """
+    """The form that a loss outside this package states, once it is checked."""
     form, again = (loss.canonical(counts, classifier.scale) for _ in range(2))
     if form.as_dict() != again.as_dict():
         raise ConfigurationError(
             f"the loss '{loss.type}' gives other values each time, and no result could be "
             f"reproduced: give its random numbers a fixed seed"
         )
+    return form
+
+
+def _without_neutral(form: CanonicalLoss) -> CanonicalLoss:
+    """The same loss without what has no effect, weights of mean 1, and offsets of mean 0."""
     has_spared = form.spared is not None and form.spared.any() and form.spared_probability > 0
     return replace(
         form,
@@ -201,7 +191,7 @@ def _custom(loss: CustomLoss, classifier: Classifier, counts: Float64Array) -> C
 
 def _other_than(neutral: float, values: Float64Array | None) -> Float64Array | None:
     """The values; None if all are ``neutral``."""
-    return values if values is not None and (values != neutral).any() else None
+    return None if values is None or np.abs(values - neutral).max() < NEGLIGIBLE else values
 
 
 def _normalised(weights: Float64Array) -> Float64Array | None:
