@@ -9,7 +9,7 @@ from scipy import stats
 from longtail.arrays import Float32Array, Int64Array
 from longtail.evaluation.class_means import CLASS_MEANS
 from longtail.evaluation.metric_intervals import with_intervals
-from longtail.evaluation.metrics import LOSSES, METRICS, Answers, Tally
+from longtail.evaluation.metrics import LOSSES, METRICS, Answers, Metric, Tally
 from longtail.parameters import Statistics
 from tests.evaluation.predictions import answered
 
@@ -27,6 +27,13 @@ def test_every_metric_has_an_interval() -> None:
     found = figures(*answered([10, 10]))
     names = ["loss", *METRICS]
     assert list(found) == [name + end for name in names for end in ("", "_low", "_high")]
+
+
+def test_a_metric_below_0_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    kappa = Metric(lambda tally: np.full(len(tally.weights), -0.2), "Kappa", "Cohen's kappa")
+    monkeypatch.setitem(METRICS, "kappa", kappa)
+    with pytest.raises(ValueError, match=r"the metric kappa is -0\.2, but must be from 0 to 1"):
+        figures(*answered([10, 10]))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +122,7 @@ def test_variance_of_class_means_is_that_between_test_sets(metric: str, sizes: l
     values, variances = [], []
     for seed in range(300):
         answers = Answers.from_logits(*answered(sizes, skill, seed))
-        values.append(METRICS[metric](Tally.of(answers))[0])
+        values.append(METRICS[metric].of(Tally.of(answers))[0])
         variances.append(CLASS_MEANS[metric](answers).variance)
     # F1 is linear only nearly: of ten very unequal classes, the variance is too large.
     assert 0.85 * np.var(values) < np.mean(variances) < 2.2 * np.var(values)

@@ -37,11 +37,14 @@ def with_intervals(
         losses: criterion of each image.
         weights: the criterion's weight of each image.
         statistics: parameters of intervals and resamples.
+
+    Raises:
+        ValueError: if a metric that is no loss is not from 0 to 1.
     """
     whole, images, confidence = Tally.of(answers), len(answers.labels), statistics.confidence
     shares = weights / weights.sum()  # of each image in the criterion: PyTorch's weighted mean
     values = {"loss": float(losses @ shares)}
-    values |= {name: float(metric(whole)[0]) for name, metric in METRICS.items()}
+    values |= {name: _checked(name, metric.of(whole)[0]) for name, metric in METRICS.items()}
     even = np.full(images, 1 / images)
     ends = {
         "loss": _of_losses(losses, shares, answers, confidence),
@@ -66,6 +69,12 @@ def with_intervals(
     for name, value in values.items():
         result |= {name: value, f"{name}_low": ends[name][0], f"{name}_high": ends[name][1]}
     return result
+
+
+def _checked(name: str, value: float) -> float:
+    if name not in LOSSES and not 0 <= value <= 1:
+        raise ValueError(f"the metric {name} is {value}, but must be from 0 to 1, or be a loss")
+    return float(value)
 
 
 def _of_losses(
@@ -93,7 +102,7 @@ def _bootstrap_variances(
     for block in resampled_weights(len(answers.labels), statistics.resamples, statistics.seed):
         tally = Tally(answers, block)
         for name, values in replicates.items():
-            values.append(METRICS[name](tally))
+            values.append(METRICS[name].of(tally))
     return {
         name: float(np.concatenate(values).var(dtype=np.float64))
         for name, values in replicates.items()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -186,20 +186,42 @@ def calibration_error(tally: Tally) -> FloatArray:
     return by_bin / tally.weights.sum(axis=1)
 
 
-METRICS: dict[str, Callable[[Tally], FloatArray]] = {
-    "acc1": top1_accuracy,
-    "f1": weighted_f1,
-    "nll": negative_log_likelihood,
-    "macro_f1": macro_f1,
-    "balanced_accuracy": balanced_accuracy,
-    "top5": top5_accuracy,
-    "worst_class": worst_class_accuracy,
-    "calibration_error": calibration_error,
+@dataclass(frozen=True)
+class Metric:
+    """A metric of the results.
+
+    Attributes:
+        of: its values on the resamples of a tally, (b,).
+        label: its name in tables.
+        description: what it is, for the schema of the results.
+        kind: ``proportion`` is a share of independent images, whose interval has a closed form.
+            ``fraction`` is another value from 0 to 1. ``loss`` is at least 0.
+    """
+
+    of: Callable[[Tally], FloatArray]
+    label: str
+    description: str
+    kind: Literal["proportion", "fraction", "loss"] = "fraction"
+
+
+METRICS = {
+    "acc1": Metric(top1_accuracy, "Acc1", "top-1 accuracy", "proportion"),
+    "f1": Metric(weighted_f1, "F1", "F1, averaged over classes by their number of images"),
+    "nll": Metric(
+        negative_log_likelihood, "NLL", "mean of negative log-likelihood, in nats", "loss"
+    ),
+    "macro_f1": Metric(macro_f1, "Macro F1", "F1, averaged over classes"),
+    "balanced_accuracy": Metric(
+        balanced_accuracy, "Balanced accuracy", "recall, averaged over classes"
+    ),
+    "top5": Metric(top5_accuracy, "Top-5", "top-5 accuracy", "proportion"),
+    "worst_class": Metric(
+        worst_class_accuracy, "Worst class", "recall of the class with the lowest recall"
+    ),
+    "calibration_error": Metric(calibration_error, "ECE", "expected calibration error (15 bins)"),
 }
-# Shares of independent images: their intervals have a closed form.
-PROPORTIONS = {"acc1", "top5"}
-# Not bounded above; all other metrics are at most 1.
-LOSSES = {"loss", "nll"}
+PROPORTIONS = {name for name, metric in METRICS.items() if metric.kind == "proportion"}
+LOSSES = {"loss", *(name for name, metric in METRICS.items() if metric.kind == "loss")}
 
 
 def within_range(metric: str, low: float, high: float) -> tuple[float, float]:

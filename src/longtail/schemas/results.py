@@ -49,21 +49,11 @@ TESTED = {**TRIAL, **TEST_SET}
 
 def _metric(name: str) -> dict[str, pa.Column]:
     """Columns of a metric and its interval; ``worst_class`` and others may have no interval."""
-    if name in LOSSES:
-        what = "the training criterion" if name == "loss" else "negative log-likelihood"
-        return with_interval(name, f"mean of {what}, in nats", missing=True)
-    return with_interval(name, _METRICS[name], UNIT_INTERVAL, missing=True)
+    if name == "loss":
+        return with_interval(name, "mean of the training criterion, in nats", missing=True)
+    bounds = () if name in LOSSES else (UNIT_INTERVAL,)
+    return with_interval(name, METRICS[name].description, *bounds, missing=True)
 
-
-_METRICS = {
-    "acc1": "top-1 accuracy",
-    "f1": "F1, averaged over classes by their number of images",
-    "macro_f1": "F1, averaged over classes",
-    "balanced_accuracy": "recall, averaged over classes",
-    "top5": "top-5 accuracy",
-    "worst_class": "recall of the class with the lowest recall",
-    "calibration_error": "expected calibration error (15 bins)",
-}
 
 RESULTS = table(
     "results",

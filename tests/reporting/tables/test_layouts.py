@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from longtail.evaluation.metrics import METRICS as MEASURED
+from longtail.evaluation.metrics import METRICS
 from longtail.reporting.tables.layouts import (
     ACC1_LAYOUT,
     FULL_LAYOUT,
@@ -28,10 +28,9 @@ def test_the_thesis_layouts_are_five_accuracies_and_three_metrics_of_each_test_s
     ]
 
 
-def test_every_metric_has_a_name() -> None:
-    assert set(METRIC_LABELS) == {"loss", *MEASURED}
+def test_the_columns_are_metrics() -> None:
     shown = {column.metric for layout in LAYOUTS for column in layout.columns}
-    assert shown == set(METRIC_LABELS)
+    assert shown <= {"loss", *METRICS} == set(METRIC_LABELS)
 
 
 def test_columns_of_one_heading_stand_below_it() -> None:

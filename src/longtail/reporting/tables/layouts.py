@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from longtail.evaluation.metrics import METRICS
 from longtail.imbalance.profiles import GROUPS
 from longtail.parameters import Table, TrainSet
 
@@ -29,17 +30,7 @@ BALANCED_PART_LABELS = {
 }
 # The test sets with only some of the classes.
 GROUP_TEST_SETS = frozenset((*GROUPS, *BALANCED_PART_LABELS))
-METRIC_LABELS = {
-    "loss": "Loss",
-    "acc1": "Acc1",
-    "f1": "F1",
-    "nll": "NLL",
-    "macro_f1": "Macro F1",
-    "balanced_accuracy": "Balanced accuracy",
-    "top5": "Top-5",
-    "worst_class": "Worst class",
-    "calibration_error": "ECE",
-}
+METRIC_LABELS = {"loss": "Loss", **{name: metric.label for name, metric in METRICS.items()}}
 COST_LABELS = {
     "seconds": "Own stage",
     "first_stage_seconds": "First stage",
