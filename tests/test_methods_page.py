@@ -84,7 +84,7 @@ def test_differences_from_published_accuracies_are_those_in_the_measured_results
 def test_each_method_but_the_baseline_has_a_paper() -> None:
     assert [name for name, method in METHODS.items() if method.paper is None] == ["softmax"]
     papers = [method.paper for method in METHODS.values() if method.paper is not None]
-    form = r".+ (19|20)\d\d, (arXiv \d{4}\.\d{5}|Interspeech|github\.com/\S+)"
+    form = r".+ (19|20)\d\d, (arXiv \d{4}\.\d{5}|doi:\S+|Interspeech|github\.com/\S+)"
     parts = [part for paper in papers for part in paper.split("; ")]
     assert [part for part in parts if not re.fullmatch(form, part)] == []
 

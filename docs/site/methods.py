@@ -59,7 +59,10 @@ def page() -> str:
     published, measured = published_accuracies(), measured_accuracies()
     sections = sections_of_methods()
     if unexplained := sorted(methods.keys() - sections.keys()):
-        raise LookupError(f"{EXPLAINED.name} has no section with *Methods: ...* of {unexplained}")
+        raise LookupError(
+            f"docs/explanation/methods.md has no section that begins with "
+            f"*Methods: `{unexplained[0]}`*, as each method needs"
+        )
     labels = {method.label for method in methods.values()}
     rows = []
     for name, method in methods.items():

@@ -18,14 +18,14 @@ from longtail.sources.time_and_place import CaptureReader
 
 
 def check_source(source: Source, dataset: str) -> None:
-    """Check that the path of a source is set and exists.
+    """Check that the path of a source that needs one is set and exists.
 
     Raises:
         DataError: naming the parameter to set.
     """
-    if isinstance(source, DigitsSource):
-        return
     key = f"datasets.{dataset}.source.path"
+    if not isinstance(source, Cifar100Source | FolderSource):
+        return
     if source.path is not None:
         find_roots(source.path, key)
         if isinstance(source, FolderSource):

@@ -201,7 +201,7 @@ def test_large_figures_keep_the_bare_layouts_decimals() -> None:
 
 
 def test_figures_have_three_decimals_and_their_intervals() -> None:
-    acc1, full, parts, quality = with_intervals(make_results(("softmax", 0, 0.125)), ALIKE)
+    acc1, full, parts, quality, *_ = with_intervals(make_results(("softmax", 0, 0.125)), ALIKE)
     cell = PrintedValue("0.125", "0.062", ends="[0.062, 0.188]")  # to even: 0.0625 and 0.1875
     loss = PrintedValue("1.125", "0.062", ends="[1.062, 1.188]")
     f1 = PrintedValue("0.062", "0.062", ends="[0.000, 0.125]")
@@ -244,7 +244,7 @@ NO_INTERVAL = (
 def test_figures_without_an_interval_stand_alone_and_are_explained() -> None:
     nothing = float("nan")
     results = make_results(("softmax", 0, 1.0), f1=1.0, f1_low=nothing, f1_high=nothing)
-    acc1, full, parts, quality = with_intervals(results, ALIKE, make_table("softmax"))
+    acc1, full, parts, quality, *_ = with_intervals(results, ALIKE, make_table("softmax"))
     assert full.rows[0][1][2] == PrintedValue("1.000", "--")
     assert full.rows[0][1][1].interval == "0.062"
     assert full.notes == (NO_INTERVAL,)
@@ -292,7 +292,7 @@ def test_the_family_of_a_table_is_all_its_comparisons_with_softmax() -> None:
     # 2 methods in 5 columns of accuracies, and in 10 of 15.
     pairs = ("softmax", "focal", 0.004), ("softmax", "ldam", 0.004), ("focal", "ldam", 0.5)
     comparisons = make_comparisons(*pairs, values=ACCURACIES)
-    acc1, full, parts, quality = with_intervals(make_results(*ONE_EACH), comparisons)
+    acc1, full, parts, quality, *_ = with_intervals(make_results(*ONE_EACH), comparisons)
     assert marks(acc1, "differs")["FOCAL"] == [0, 1, 2, 3, 4]  # 10 * 0.004
     assert marks(full, "differs")["FOCAL"] == []  # 20 * 0.004
     assert marks(parts, "differs")["FOCAL"] == [0, 1, 2, 3, 4, 5]  # 12 * 0.004
@@ -391,7 +391,7 @@ def test_rows_without_all_seeds_take_no_part_in_the_marks() -> None:
         "LDAM has 1 of 3 seeds: its interval does not include the variation between trainings, "
         "and it cannot be marked."
     )
-    acc1, _, _, quality = with_intervals(results, comparisons, table)
+    acc1, _, _, quality, *_ = with_intervals(results, comparisons, table)
     assert marks(acc1, "differs") == {"SOFTMAX": [], "FOCAL": [0, 1, 2, 3, 4], "LDAM": []}
     assert marks(acc1, "best") == {"SOFTMAX": [], "FOCAL": [], "LDAM": []}  # LDAM's mean is larger
     assert "the table's 5 comparisons" in acc1.notes[0]
