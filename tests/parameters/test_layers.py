@@ -224,9 +224,9 @@ def test_another_holdout_replaces_the_one_below(conf: Path) -> None:
     assert found.datasets["cifar100"].imbalance.holdout.model_dump() == {
         "kind": "per_class", "test": 5, "validation": 3,
     }  # fmt: skip
-    with pytest.raises(ConfigurationError, match=rf"^{key}\.validation: Field required$"):
+    with pytest.raises(ConfigurationError, match=rf"^{key}\.validation: is required"):
         parameters(conf, "", f"{key}.kind=per_class", f"{key}.test=5")
-    with pytest.raises(ConfigurationError, match=r"profile\.alpha: Field required"):
+    with pytest.raises(ConfigurationError, match=r"profile\.alpha: is required"):
         parameters(conf, "", "datasets.digits.imbalance.profile.kind=pareto")
 
 

@@ -233,7 +233,9 @@ def test_empty_axis_is_refused(axis: str, base_config: Config) -> None:
 
 def test_missing_key_is_named(base_config: Config) -> None:
     del base_config["recipe"]["optimizer"]
-    assert message(base_config) == "recipe.optimizer: Field required"
+    assert message(base_config) == (
+        "recipe.optimizer: is required and has no value. Give it in a file of conf, or with --params"
+    )
 
 
 def test_all_mistakes_are_reported_at_once(base_config: Config) -> None:

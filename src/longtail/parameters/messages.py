@@ -13,7 +13,8 @@ from longtail.parameters.layers import TAGS
 from longtail.parameters.strict import Strict, models_in
 
 # Errors whose message is complete; the others get the value that was found.
-COMPLETE = {"value_error", "key_error", "unknown_key", "missing"}
+COMPLETE = {"value_error", "key_error", "unknown_key"}
+REQUIRED = "is required and has no value. Give it in a file of conf, or with --params"
 
 
 def describe(error: ValidationError, prefix: str = "", left_out: str = "") -> str:
@@ -44,7 +45,9 @@ def line(mistake: ErrorDetails, prefix: str = "") -> str:
             message = f"unknown value '{context['tag']}'. Valid: {valid}"
         case "union_tag_not_found":
             key.append(context["discriminator"].strip("'"))
-            message = "Field required"
+            message = REQUIRED
+        case "missing":
+            message = REQUIRED
         case "too_short":
             message = "give at least one, found none"
         case "string_type" if isinstance(found, int | float) and not isinstance(found, bool):
