@@ -234,7 +234,8 @@ def test_empty_axis_is_refused(axis: str, base_config: Config) -> None:
 def test_missing_key_is_named(base_config: Config) -> None:
     del base_config["recipe"]["optimizer"]
     assert message(base_config) == (
-        "recipe.optimizer: is required and has no value. Give it in a file of conf, or with --params"
+        "recipe.optimizer: is required and has no value. Give it in a file of conf, or with "
+        "--params"
     )
 
 

@@ -155,6 +155,21 @@ def test_a_trial_that_would_fail_again_is_retried_after_a_change(
     assert message.endswith("\nFinished trials are trained again only if their parameters change.")
 
 
+def test_a_reason_that_trials_share_is_stated_once_and_there_are_no_others() -> None:
+    def fails(_: int) -> int:
+        raise ValueError("boom")
+
+    with pytest.raises(TrialsFailedError) as raised:
+        execute(
+            toy({f"{backbone}.{method}": fails for backbone in BACKBONES for method in METHODS})
+        )
+    [first, *lines] = str(raised.value).splitlines()
+    assert first == "6 trials failed:"
+    assert sum("ValueError: boom" in line for line in lines) == 1
+    assert sum(line.endswith(": the same") for line in lines) == 5
+    assert sum("To retry only this trial: " in line for line in lines) == 1
+
+
 def test_a_trial_is_run_again_as_often_as_its_worker_is_silent() -> None:
     tries = []
 

@@ -148,7 +148,7 @@ class TrialRunner(AbstractRunner):
                 ready = trials.run(here, catalog.use_versions)
             _run_after_trials(ready, schedule, here)
         if schedule.failures:
-            raise TrialsFailedError(failures.summary(schedule.failures))
+            raise TrialsFailedError(failures.summary(schedule.failures, len(schedule.trials)))
 
 
 class _Trials:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import defaultdict
 from collections.abc import Mapping
 
 from longtail.errors import LongtailError, TrainingError
@@ -27,14 +28,22 @@ def killed_twice(error: BaseException) -> TrainingError:
     )
 
 
-def summary(failures: Mapping[str, BaseException]) -> str:
-    """The message at the end of a run in which trials failed."""
-    lines = [f"{counted(len(failures), 'trial')} failed; the others are finished and saved:"]
+def summary(failures: Mapping[str, BaseException], trials: int) -> str:
+    """The message at the end of a run in which some of its ``trials`` failed.
+
+    A reason that several trials share is stated once.
+    """
+    others = "; the others are finished and saved" if len(failures) < trials else ""
+    lines = [f"{counted(len(failures), 'trial')} failed{others}:"]
+    names = defaultdict[tuple[str, str], list[str]](list)
     for namespace, error in failures.items():
-        lines.append(f"  {namespace}: {reason(error)}")
         # Without what its message says, the same command would fail again.
         retry = "After that, to retry" if isinstance(error, LongtailError) else "To retry"
-        lines.append(f"    {retry} only this trial: {_command()} --namespaces={namespace}")
+        names[reason(error), retry].append(namespace)
+    for (why, retry), (first, *further) in names.items():
+        lines.append(f"  {first}: {why}")
+        lines += [f"  {namespace}: the same" for namespace in further]
+        lines.append(f"    {retry} only this trial: {_command()} --namespaces={first}")
     lines.append(
         f"To retry all failed trials and make the tables again: {_command()}\n"
         f"Finished trials are trained again only if their parameters change."
