@@ -60,7 +60,7 @@ def test_results_of_other_parameters_are_refused(two_runs: Path) -> None:
     first = versions(two_runs, "results.csv")[0]
     result = kedro(two_runs, "report", "--of", first, "--params=recipe.epochs=2")
     assert result.exit_code == 1
-    assert "results of 1 trial are not those of the current parameters" in result.output
+    assert "the stored results of 1 trial were made with other parameters" in result.output
     assert "recipe.epochs" in result.output
 
 

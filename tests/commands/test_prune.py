@@ -376,7 +376,7 @@ def test_what_is_needed_since_it_was_shown_stays(
     with contextlib.chdir(project):
         cli.main(arguments, standalone_mode=False)
     assert versions(data, RESULTS) == [A, D, "2001-01-05T00.00.00.000Z"]
-    assert "The rest is needed by now and was kept" in capsys.readouterr().out
+    assert "The rest has come into use in the meantime and was kept" in capsys.readouterr().out
 
 
 def test_an_interrupted_prune_is_ended_by_the_next(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from longtail.commands.recorded_parameters import changes_since
+from longtail.commands.recorded_parameters import changes_since_run
 from longtail.errors import DataError
 from tests.pipelines.support import dotted, loader
 
@@ -18,7 +18,7 @@ def recorded(*given: str) -> dict[str, Any]:
 
 
 def changes(before: dict[str, Any], *given: str, meant: tuple[str, ...] = ()) -> list[str]:
-    return changes_since(
+    return changes_since_run(
         RUN, before, loader("test", **dotted(*given)).parameters()[0], dotted(*meant)
     )
 

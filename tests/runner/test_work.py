@@ -19,6 +19,7 @@ from longtail.parameters import Method, Trial
 from longtail.runner.schedule import Unit
 from longtail.runner.work import work_of_trials
 from longtail.storage.store import MODEL_FILE
+from longtail.trials.tags import TRIAL_TAG
 from longtail.trials.training_job import Split, TrainingJob
 
 LABELS = np.array([0, 0, 0, 0, 1, 1])
@@ -55,7 +56,10 @@ def catalog_of(trials: dict[str, Trial], store: Path, labels: object = LABELS) -
 
 def units(trials: dict[str, Trial], *methods: str) -> list[Unit]:
     names = [f"train.{trials[method].name}" for method in methods]
-    return [Unit(name, (Node(len, "x", "y", name="fit", namespace=name),)) for name in names]
+    return [
+        Unit(name, (Node(len, "x", "y", name="fit", namespace=name, tags=TRIAL_TAG),))
+        for name in names
+    ]
 
 
 @pytest.mark.parametrize(

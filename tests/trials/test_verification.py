@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from longtail.errors import DataError
-from longtail.evaluation.trainings import trainings_table
+from longtail.evaluation.trainings import trainings_table, trial_names
 from longtail.imbalance.cut import cut
 from longtail.parameters import (
     Backbone,
@@ -28,10 +28,9 @@ from longtail.trials.fingerprint import held_out_sha256
 from longtail.trials.post_hoc import NONE, recorded
 from longtail.trials.training_job import Split, TrainingJob
 from longtail.trials.verification import (
-    changes_since,
     check_data,
     check_statistics,
-    trial_names,
+    training_changes,
     verified_answers,
     verified_comparisons,
     verified_novelty,
@@ -277,12 +276,12 @@ def test_changed_weights_are_named(dataset: Dataset, toy_trial: MakeTrial) -> No
     [training] = data.trainings.to_dict("records")
     split = Split.of(data.index["label"].to_numpy(), data.subsets, "balanced", CLASSES)
     job = TrainingJob.of(trial, split)
-    assert changes_since(job, training, "00" * 32) == (
+    assert training_changes(job, training, "00" * 32) == (
         "the pretrained weights of backbones.big have changed, or are not downloaded yet"
     )
-    assert changes_since(job, training, None) == "backbones.big.pretrained was true"
+    assert training_changes(job, training, None) == "backbones.big.pretrained was true"
     now_pretrained = training | {"weights_sha256": None}
-    assert changes_since(job, now_pretrained, "00" * 32) == "backbones.big.pretrained was false"
+    assert training_changes(job, now_pretrained, "00" * 32) == "backbones.big.pretrained was false"
 
 
 def test_results_and_trainings_must_be_of_one_run(dataset: Dataset, toy_trial: MakeTrial) -> None:

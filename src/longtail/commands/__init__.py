@@ -1,1 +1,1 @@
-"""The commands beside `kedro run`: plan, lock, regenerate and prune."""
+"""The commands beside `kedro run`, such as plan, report and prune."""

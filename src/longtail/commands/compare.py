@@ -23,6 +23,7 @@ from longtail.evaluation.run_comparison import (
     parameter_changes,
     pixel_keys,
 )
+from longtail.evaluation.trainings import trial_names
 from longtail.imbalance.group_sizes import groups_differ
 from longtail.imbalance.subsets import images_of, widest_test_set
 from longtail.parameters import Dataset
@@ -33,7 +34,6 @@ from longtail.reporting.tables.layouts import tail_test_set
 from longtail.runs.earlier_runs import OTHER_RUNS, EarlierRun, check_run
 from longtail.runs.run_files import path_of
 from longtail.runs.tracked_runs import record_of
-from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,11 @@ from kedro.framework.session import KedroSession
 
 from longtail import report_lock
 from longtail.catalog import LongtailCatalog
-from longtail.commands.recorded_parameters import changes_since
+from longtail.commands.recorded_parameters import changes_since_run
 from longtail.config import ConfigurationOptions
 from longtail.context import open_project
 from longtail.errors import DataError
+from longtail.evaluation.trainings import trial_names
 from longtail.kedro_internals import VersionedDataset, path_of, version_path
 from longtail.parameters import Parameters, Trial
 from longtail.project import program
@@ -28,7 +29,6 @@ from longtail.runs.observer import observed
 from longtail.runs.tracked_runs import record_of
 from longtail.storage.files import verified
 from longtail.trials.tags import GATHER_TAG
-from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
 log = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ def _of_the_report(lock: Lock, now: Parameters) -> str:
     if record is None:
         return f"MLflow has no record of its run {run}. "
     recorded = record.parameters
-    changes = changes_since(run, recorded, now, {}) if recorded is not None else []
+    changes = changes_since_run(run, recorded, now, {}) if recorded is not None else []
     differing = f"Of its parameters, {'; '.join(changes)}. " if changes else ""
     for name, sha256 in lock.tables.items():
         if record.tables.get(name, sha256) != sha256:

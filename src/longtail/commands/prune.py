@@ -56,7 +56,8 @@ def prune(
             "no run has saved anything in" if layout.data.is_dir() else "there is no data folder"
         )
         raise DataError(
-            f"{missing} {layout.data}. Name the one of the runs: --params=data=/path/to/folder"
+            f"{missing} {layout.data}. Give the data folder of the runs: "
+            f"--params=data=/path/to/folder"
         )
     say = rich.get_console().print
     with _disk_errors_in_one_message():
@@ -74,7 +75,7 @@ def prune(
             _remove(layout, agreed_to)
     say(f"Removed {summary(agreed_to)}", markup=False)
     if summary(agreed_to) != summary(shown):
-        say("The rest is needed by now and was kept", markup=False)
+        say("The rest has come into use in the meantime and was kept", markup=False)
 
 
 def _opened(options: ConfigurationOptions) -> tuple[list[Path], Layout]:

@@ -15,7 +15,7 @@ from longtail.report_lock import split_places
 SHOWN = ("grid", "recipe", "statistics")
 
 
-def changes_since(
+def changes_since_run(
     run: str, recorded: Mapping[str, Any], now: Parameters, given: Mapping[str, Any]
 ) -> list[str]:
     """The parameters of a report that differ from those of a run, one phrase for each.

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 from kedro.framework.project import pipelines
 
-from longtail.commands.recorded_parameters import changes_since
+from longtail.commands.recorded_parameters import changes_since_run
 from longtail.config import ConfigurationOptions
 from longtail.context import open_project
 from longtail.errors import DataError
+from longtail.evaluation.trainings import trial_names
 from longtail.parameters import Parameters, Trial
 from longtail.parameters.nesting import flatten
 from longtail.runner import GridRunner
@@ -22,7 +23,6 @@ from longtail.runs.earlier_runs import check_has_results, check_run
 from longtail.runs.run_files import ENTRY, published_tables
 from longtail.runs.tracked_runs import RunRecord
 from longtail.storage.files import sha256_of_file
-from longtail.trials.verification import trial_names
 from longtail.wording import counted
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def report_again(
             for name in versions if "grid" not in given else ():
                 if name.endswith("_trainings"):
                     _check_trials(run, catalog.load(name, versions[name]), trials)
-        elif changes := changes_since(run, record.parameters, now, given):
+        elif changes := changes_since_run(run, record.parameters, now, given):
             raise DataError(
                 f"the run {run} had other parameters than the current ones: {'; '.join(changes)}. "
                 f"Take the changes back, or give the old values with --params. No report was made"

@@ -28,6 +28,13 @@ FROM_CARD = (
 )
 
 
+def trial_names(rows: pd.DataFrame) -> pd.Series[str]:
+    """The dotted name of the trial that each row is of."""
+    columns = rows[list(TRIAL_COLUMNS)].itertuples(index=False, name=None)
+    names = [str(TrialName(*values)) for values in columns]
+    return pd.Series(names, index=rows.index, dtype=object)
+
+
 def trainings_table(*cards: Mapping[str, Any]) -> pd.DataFrame:
     """Make a table with one row per card.
 

@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 
 from longtail.errors import ConfigurationError, DataError
-from longtail.evaluation.trainings import TRIAL_COLUMNS, is_external
+from longtail.evaluation.trainings import TRIAL_COLUMNS, is_external, trial_names
 from longtail.parameters import Trial, unknown
 from longtail.remedies import remedy, train_again
 from longtail.storage.store import TrialStore
 from longtail.trials.post_hoc import NONE, crops_in
 from longtail.trials.training_job import VALIDATION_SET
-from longtail.trials.verification import trial_names, verified_results
+from longtail.trials.verification import verified_results
 
 # The metric of the choice, in which rare species count as much as common ones.
 CHOICE_METRIC = "balanced_accuracy"

@@ -14,12 +14,11 @@ from longtail.catalog import LongtailCatalog
 from longtail.parameters import Trial
 from longtail.runner.schedule import Unit
 from longtail.runs.data_layout import STORE
+from longtail.runs.run_files import is_step
 from longtail.storage.store import TrialStore
 from longtail.time_left import StageWork, TrialWork
 from longtail.trials.needed_trainings import needed_trainings, training_kinds
 from longtail.trials.training_job import Split, TrainingJob
-
-FIT = ".fit"
 
 
 def work_of_trials(units: Iterable[Unit], catalog: LongtailCatalog) -> dict[str, TrialWork]:
@@ -32,7 +31,7 @@ def work_of_trials(units: Iterable[Unit], catalog: LongtailCatalog) -> dict[str,
         units: trials in the order in which they start, whose data are stored.
         catalog: catalog of the run.
     """
-    names = [unit.name for unit in units if any(node.name.endswith(FIT) for node in unit.nodes)]
+    names = [unit.name for unit in units if any(is_step(node, "fit") for node in unit.nodes)]
     trials: list[Trial] = [catalog.load(f"params:{name}.trial") for name in names]
     jobs = list(_jobs(trials, catalog))
     if not jobs:

@@ -199,7 +199,7 @@ def damage_message(file: Path, reason: str) -> str:
     return (
         f"{file} cannot be read: {reason}. If it is damaged, make it again: "
         f"{full_run()} replaces it. Or remove the folder "
-        f"{file.parent}: the version before it is the newest then"
+        f"{file.parent}, and the version before it is used"
     )
 
 

@@ -147,7 +147,9 @@ def test_a_plan_says_what_is_stale_and_what_stays_so(tmp_path: Path) -> None:
     assert "methods.softmax.post_hoc" in reason
     assert trials == [SOFTMAX]
     assert plan.left_out == ("report",)
-    with pytest.raises(DataError, match="results of 1 trial are not those of the current"):
+    with pytest.raises(
+        DataError, match="the stored results of 1 trial were made with other parameters"
+    ):
         plan_of(data, *TWO, *adjusted, pipelines=["report"])
     with pytest.raises(DataError, match="digits_results has no trial of the grid"):
         plan_of(data, *TWO, "grid.seeds=[7]", pipelines=["report"])

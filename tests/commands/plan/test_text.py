@@ -27,7 +27,7 @@ def test_stages_that_were_never_made_are_not_called_out_of_date() -> None:
     ("times", "told"),
     [
         ({}, "is not known before its images are read for the first time"),
-        ({"moths": None}, "is not known: nothing like them was trained on this machine"),
+        ({"moths": None}, "is not known: no similar training was done on this machine"),
         ({"moths": Seconds(120, 300)}, "All of them would take 2 min to 5 min with the images of"),
     ],
 )
@@ -55,6 +55,6 @@ def test_what_predict_trains(cross_fitting: Any, condition: str) -> None:
     plan = Plan((), (), {}, {}, (), (), {}, (), predict, nothing, Path("data"))
     _, line, _ = lines_of(plan, 0, ["--pipelines=predict"])
     assert line == (
-        "Cross-fitting comes on top: predict trains the trial that it chooses on all photographs "
-        f"and without each fold (6 trainings){condition}. Those in the store are reused"
+        "Cross-fitting is not included: predict trains the trial that it chooses on all "
+        f"photographs and without each fold (6 trainings){condition}. Those in the store are reused"
     )

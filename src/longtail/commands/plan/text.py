@@ -28,7 +28,7 @@ class Plan:
         trainings: trainings of the trials whose images are decoded, each once.
         unread: why the trainings of a data set are not known, by its name.
         times: how long all of these would take with the images of the last run, by the data set
-            that has one; None if nothing like them was trained here.
+            that has one; None if no similar training was done here.
         downloads: what the run would download first.
         unchecked: the methods whose external predictions could not be checked yet.
         stale: the trials whose stored results are not current, by the reason.
@@ -115,8 +115,8 @@ def _cross_fitting(predict: Predict) -> str:
     trainings = counted(predict.folds + 1, "training")
     condition = ", if its backbone is frozen" if predict.cross_fitting == "frozen" else ""
     return (
-        f"Cross-fitting comes on top: predict trains the trial that it chooses on all photographs "
-        f"and without each fold ({trainings}){condition}. Those in the store are reused"
+        f"Cross-fitting is not included: predict trains the trial that it chooses on all "
+        f"photographs and without each fold ({trainings}){condition}. Those in the store are reused"
     )
 
 
@@ -126,7 +126,7 @@ def _time_unread(times: Mapping[str, Seconds | None], name: str) -> str:
         return "How long they take is not known before its images are read for the first time"
     seconds = times[name]
     if seconds is None:
-        return "How long they take is not known: nothing like them was trained on this machine"
+        return "How long they take is not known: no similar training was done on this machine"
     return (
         f"All of them would take {_range(seconds)} with the images of its last run "
         f"(from earlier trainings here)"
@@ -169,7 +169,7 @@ def _time(plan: Plan) -> Iterator[str]:
         yield (
             f"Time for the trainings: {_range(estimate.here)} on this machine, {at_once} at a time "
             f"(from {estimate.basis}), if no other program needs its processors; evaluation and "
-            f"the report come on top"
+            f"the report take additional time"
         )
     if estimate.on_h200 is not None:
         low, high = estimate.on_h200.low / HOUR, estimate.on_h200.high / HOUR
@@ -180,7 +180,7 @@ def _time(plan: Plan) -> Iterator[str]:
             + " (measured images per second: docs/explanation/performance.md)"
         )
     if estimate.here is None:
-        yield "This machine is not estimated: nothing like these trainings was done on it"
+        yield "The time on this machine is not known: no similar training was done on it"
 
 
 def _range(seconds: Seconds) -> str:

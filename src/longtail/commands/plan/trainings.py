@@ -12,7 +12,7 @@ from longtail.parameters import Trial
 from longtail.storage.store import State, TrialStore
 from longtail.trials.needed_trainings import NeededTraining, needed_trainings
 from longtail.trials.training_job import TrainingJob
-from longtail.trials.verification import changes_since
+from longtail.trials.verification import training_changes
 
 NEW = "not trained yet"
 
@@ -82,4 +82,4 @@ def _reason(
     [before] = trainings_table(catalog.load(card)).to_dict("records")
     if needed.fingerprint in (before["fingerprint"], before["first_stage"]):
         return "its results are stored, but the training was removed from the store"
-    return changes_since(needed.job, before, weights[needed.job.trial.backbone.name])
+    return training_changes(needed.job, before, weights[needed.job.trial.backbone.name])

@@ -7,9 +7,8 @@ it. The fingerprint is computed again and compared.
 
 from longtail.trials.verification.data import check_data as check_data
 from longtail.trials.verification.results import (
-    changes_since as changes_since,
     stale_results as stale_results,
-    trial_names as trial_names,
+    training_changes as training_changes,
     verified_results as verified_results,
 )
 from longtail.trials.verification.tables import (

@@ -9,10 +9,9 @@ from typing import Any
 import pandas as pd
 
 from longtail.errors import DataError
-from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.evaluation.trainings import trial_names
 from longtail.parameters import CustomLoss, Method, Trial
 from longtail.parameters.nesting import as_yaml, changes
-from longtail.parameters.trial_name import TrialName
 from longtail.project import program
 from longtail.remedies import remedy
 from longtail.trials.external import external_file, external_fingerprint
@@ -63,14 +62,14 @@ def verified_results(
     """
     reasons = stale_results(results, trainings, source, index, subsets, trials)
     if reasons:
-        listed = "\n".join(
+        lines = "\n".join(
             f"  {reason}:\n" + "\n".join(f"    {name}" for name in of_reason)
             for reason, of_reason in reasons.items()
         )
         stale = counted(sum(map(len, reasons.values())), "trial")
         raise DataError(
-            f"results of {stale} are not those of the current "
-            f"parameters, images and code:\n{listed}\n{remedy()}"
+            f"the stored results of {stale} were made with other parameters, images or code:\n"
+            f"{lines}\n{remedy()}"
         )
     own = _of_trials(results, trials)
     if own.empty:
@@ -125,13 +124,6 @@ def _of_trials(results: pd.DataFrame, trials: Sequence[Trial]) -> pd.DataFrame:
     return results[trial_names(results).isin([trial.name for trial in trials])]
 
 
-def trial_names(rows: pd.DataFrame) -> pd.Series[str]:
-    """The dotted name of the trial that each row is of."""
-    columns = rows[list(TRIAL_COLUMNS)].itertuples(index=False, name=None)
-    names = [str(TrialName(*values)) for values in columns]
-    return pd.Series(names, index=rows.index, dtype=object)
-
-
 def _reason(
     trial: Trial,
     fingerprints: Sequence[str],
@@ -152,10 +144,12 @@ def _reason(
     job = TrainingJob.of(trial, split)
     if job.fingerprint(pixels_sha256, weights) == training["fingerprint"]:
         return None
-    return changes_since(job, training, weights)
+    return training_changes(job, training, weights)
 
 
-def changes_since(job: TrainingJob, training: Mapping[Any, Any], weights_sha256: str | None) -> str:
+def training_changes(
+    job: TrainingJob, training: Mapping[Any, Any], weights_sha256: str | None
+) -> str:
     """What differs between a stored training and a job of another fingerprint.
 
     Args:

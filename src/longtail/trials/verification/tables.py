@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 
 from longtail.errors import DataError
-from longtail.evaluation.trainings import TRIAL_COLUMNS
+from longtail.evaluation.trainings import TRIAL_COLUMNS, trial_names
 from longtail.imbalance.subsets import widest_test_set
 from longtail.parameters import Statistics
 from longtail.remedies import remedy, rescore
-from longtail.trials.verification.results import trial_names
 from longtail.wording import counted
 
 # The keys of columns in the parameters, where their names differ.

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from longtail.evaluation.trainings import trial_names
 from longtail.imbalance.group_sizes import has_groups, without_equal_groups
 from longtail.parameters import Dataset, Statistics, Trials
 from longtail.reporting.tables.layouts import GROUP_TEST_SETS
 from longtail.trials.verification import (
     check_data,
     check_statistics,
-    trial_names,
     verified_answers,
     verified_comparisons,
     verified_novelty,
