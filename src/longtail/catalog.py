@@ -49,7 +49,7 @@ from longtail.storage.files import (
     sha256_of_file,
     write_checksum,
 )
-from longtail.storage.space import write_errors_explained
+from longtail.storage.write_errors import write_errors_explained
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,7 +23,7 @@ from longtail.report_lock import File, Lock
 from longtail.retention import uses
 from longtail.retention.uses import Use
 from longtail.runs.tracked_runs import tags_of_versions
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
 from tests.data_folders import (
     CARD,
     RESULTS,
@@ -272,7 +272,7 @@ def test_with_a_clock_at_2031_young_checkpoints_stay(
 def test_what_a_process_trains_stays(prune: Prune, data: Path) -> None:
     save_training(data, "d", ".draft")
     save_training(data, "e", ".draft")
-    with TrialStore(data / STORE).claim(fingerprint("d"), "a trial"):
+    with TrainingStore(data / STORE).claim(fingerprint("d"), "a trial"):
         result = prune("--keep=4")
     assert "Removed 1 training: 100 bytes" in result.output
     assert stored(data) == {"a", "b", "c", "d.draft"}

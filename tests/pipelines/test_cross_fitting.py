@@ -33,7 +33,7 @@ from longtail.pipelines.predict.cross_fitting import CrossFitted, cross_fit, is_
 from longtail.pipelines.stored_training import TrainingInputs, stored_or_trained
 from longtail.pipelines.train.nodes import fit_trial
 from longtail.storage.array_store import ArrayStore
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
 from longtail.trials.training_job import Split, TrainingJob
 from tests.learning.training.test_freezing import pretrained
 from tests.pipelines.support import TRAINING, dotted, run
@@ -227,7 +227,9 @@ def test_an_interrupted_run_trains_what_is_missing_with_the_same_bits(
     monkeypatch.setattr(module, "stored_or_trained", stored_or_trained)
     resumed = fitted(trial, tmp_path / "resumed")
     np.testing.assert_array_equal(resumed.held_out.test.logits, whole.held_out.test.logits)
-    weights = [TrialStore(tmp_path / of).weights(whole.fingerprint) for of in ("whole", "resumed")]
+    weights = [
+        TrainingStore(tmp_path / of).weights(whole.fingerprint) for of in ("whole", "resumed")
+    ]
     assert resumed.fingerprint == whole.fingerprint and all(weights)
     first, second = (load_file(str(file)) for file in weights)
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -321,7 +323,7 @@ def test_features_are_computed_once_for_all_folds(
 def test_the_backbone_is_that_of_the_chosen_trial(trial: Trial, tmp_path: Path) -> None:
     chosen, model = trained(trial, tmp_path)
     found = fitted(trial, tmp_path)
-    weights = TrialStore(tmp_path).weights(found.fingerprint)
+    weights = TrainingStore(tmp_path).weights(found.fingerprint)
     assert weights is not None
     before, after = load_file(model), load_file(weights)
     same = {name: torch.equal(before[name], after[name]) for name in before}

@@ -21,7 +21,7 @@ from longtail.retention.scan import (
     scan,
 )
 from longtail.storage.array_store import ArrayStore
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
 from tests.data_folders import (
     CARD,
     RESULTS,
@@ -168,7 +168,7 @@ def test_what_vanishes_while_it_is_looked_at_is_left(
 
 
 def test_what_the_store_writes_is_known_as_its_own(tmp_path: Path) -> None:
-    TrialStore(tmp_path / STORE).add(fingerprint("a"), {}, pd.DataFrame({"epoch": [1]}), {})
+    TrainingStore(tmp_path / STORE).add(fingerprint("a"), {}, pd.DataFrame({"epoch": [1]}), {})
     [entry] = found(tmp_path).stored
     assert (entry.kind, entry.own) == ("training", True)
 
@@ -242,7 +242,7 @@ def test_what_a_process_is_using_is_not_removed(tmp_path: Path) -> None:
     save_training(tmp_path, "a")
     save_training(tmp_path, "b", ".draft")
     before = tree(tmp_path)
-    store = TrialStore(tmp_path / STORE)
+    store = TrainingStore(tmp_path / STORE)
     with store.claim(fingerprint("a"), "a trial"), store.claim(fingerprint("b"), "a trial"):
         remove(tmp_path, fingerprint("a"))
         remove_drafts(tmp_path / STORE)

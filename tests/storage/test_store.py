@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from longtail.errors import DataError
 from longtail.storage.files import write_checksums
-from longtail.storage.store import Training, TrialStore
+from longtail.storage.store import Training, TrainingStore
 from tests.damage import with_flipped_bit
 from tests.data_folders import tree
 
@@ -27,15 +27,17 @@ CARD = {"trained_by": "digits.balanced", "seconds": 1.5, "nested": {"list": [1, 
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> TrialStore:
-    return TrialStore(tmp_path / "store")
+def store(tmp_path: Path) -> TrainingStore:
+    return TrainingStore(tmp_path / "store")
 
 
-def test_unknown_fingerprint_is_not_found_in_a_store_that_does_not_exist(store: TrialStore) -> None:
+def test_unknown_fingerprint_is_not_found_in_a_store_that_does_not_exist(
+    store: TrainingStore,
+) -> None:
     assert store.find("f1") is None
 
 
-def test_what_was_added_is_found_by_its_fingerprint_alone(store: TrialStore) -> None:
+def test_what_was_added_is_found_by_its_fingerprint_alone(store: TrainingStore) -> None:
     added = store.add("f1", WEIGHTS, HISTORY, CARD)
     found = store.find("f1")
     assert found is not None
@@ -48,9 +50,9 @@ def test_what_was_added_is_found_by_its_fingerprint_alone(store: TrialStore) -> 
     assert all(torch.equal(weights[name], WEIGHTS[name]) for name in WEIGHTS)
 
 
-def test_another_store_of_the_same_folder_finds_it(store: TrialStore, tmp_path: Path) -> None:
+def test_another_store_of_the_same_folder_finds_it(store: TrainingStore, tmp_path: Path) -> None:
     store.add("f1", WEIGHTS, HISTORY, CARD)
-    assert TrialStore(tmp_path / "store").find("f1") is not None
+    assert TrainingStore(tmp_path / "store").find("f1") is not None
 
 
 DAMAGE: list[Callable[[bytes], bytes] | None] = [
@@ -69,7 +71,7 @@ def damage(file: Path, how: Callable[[bytes], bytes] | None) -> None:
 @pytest.mark.parametrize("how", DAMAGE)
 def test_damaged_weights_are_reported_and_set_aside(
     how: Callable[[bytes], bytes] | None,
-    store: TrialStore,
+    store: TrainingStore,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -98,7 +100,7 @@ def test_damaged_weights_are_reported_and_set_aside(
 def test_a_damaged_file_beside_whole_weights_is_restored(
     how: Callable[[bytes], bytes] | None,
     name: str,
-    store: TrialStore,
+    store: TrainingStore,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -118,7 +120,7 @@ def test_a_damaged_file_beside_whole_weights_is_restored(
 
 @pytest.mark.parametrize("name", ["model.safetensors", *SMALL])
 def test_no_flipped_bit_gives_another_training(
-    name: str, store: TrialStore, tmp_path: Path
+    name: str, store: TrainingStore, tmp_path: Path
 ) -> None:
     added = store.add("f1", WEIGHTS, HISTORY, CARD)
     file = tmp_path / "store/f1" / name
@@ -137,7 +139,7 @@ def test_no_flipped_bit_gives_another_training(
 
 
 def test_a_training_without_copies_of_an_older_version_is_found(
-    store: TrialStore, tmp_path: Path
+    store: TrainingStore, tmp_path: Path
 ) -> None:
     added = older_training(store, tmp_path)
     assert store.find("f1") is not None
@@ -146,7 +148,7 @@ def test_a_training_without_copies_of_an_older_version_is_found(
 
 @pytest.mark.parametrize("name", ["history.csv", "card.json"])
 def test_whole_weights_of_an_older_version_can_be_used_and_are_set_aside(
-    name: str, store: TrialStore, tmp_path: Path
+    name: str, store: TrainingStore, tmp_path: Path
 ) -> None:
     added = older_training(store, tmp_path)
     damage(tmp_path / "store/f1" / name, lambda content: content + b"x")
@@ -156,14 +158,14 @@ def test_whole_weights_of_an_older_version_can_be_used_and_are_set_aside(
     assert (tmp_path / "store/f1.damaged1/model.safetensors").read_bytes() == weights
 
 
-def older_training(store: TrialStore, tmp_path: Path) -> Training:
+def older_training(store: TrainingStore, tmp_path: Path) -> Training:
     added = store.add("f1", WEIGHTS, HISTORY, CARD)
     (tmp_path / "store/f1/copies.json").unlink()
     write_checksums(tmp_path / "store/f1")
     return added
 
 
-def test_weights_that_are_not_stored_are_not_found(store: TrialStore, tmp_path: Path) -> None:
+def test_weights_that_are_not_stored_are_not_found(store: TrainingStore, tmp_path: Path) -> None:
     assert store.weights("f1") is None
     assert not (tmp_path / "store").exists()  # a reader makes nothing either
 
@@ -177,7 +179,7 @@ def fail(*_: Any, **__: Any) -> None:
              "os.fsync", "pathlib.Path.rename"]
 )  # fmt: skip
 def test_error_at_any_step_leaves_nothing_behind(
-    step: str, store: TrialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: str, store: TrainingStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(step, fail)
@@ -190,7 +192,7 @@ def test_error_at_any_step_leaves_nothing_behind(
 
 
 def test_nothing_is_found_while_it_is_written(
-    store: TrialStore, monkeypatch: pytest.MonkeyPatch
+    store: TrainingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
     save_file = safetensors.torch.save_file
@@ -204,14 +206,14 @@ def test_nothing_is_found_while_it_is_written(
     assert seen == [None]
 
 
-def test_card_that_is_no_json_leaves_nothing_behind(store: TrialStore, tmp_path: Path) -> None:
+def test_card_that_is_no_json_leaves_nothing_behind(store: TrainingStore, tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         store.add("f1", WEIGHTS, HISTORY, {"bad": object()})
     assert list((tmp_path / "store").iterdir()) == []
 
 
 def test_draft_of_a_killed_process_is_not_found_and_is_cleaned(
-    store: TrialStore, tmp_path: Path
+    store: TrainingStore, tmp_path: Path
 ) -> None:
     draft = tmp_path / "store" / "f1.draft"
     draft.mkdir(parents=True)
@@ -225,7 +227,7 @@ def test_draft_of_a_killed_process_is_not_found_and_is_cleaned(
 
 
 def hold(folder: Path, holding: Event, release: Event) -> None:
-    with TrialStore(folder).claim("f1", "a trial"):
+    with TrainingStore(folder).claim("f1", "a trial"):
         holding.set()
         release.wait(30)
 
@@ -240,10 +242,10 @@ def test_claim_keeps_other_processes_out_until_it_is_released(tmp_path: Path) ->
         lock = FileLock(tmp_path / "locks" / "f1.lock")
         with pytest.raises(Timeout):
             lock.acquire(timeout=0)
-        with TrialStore(tmp_path).claim("f2", "a trial"):  # another trial is free
+        with TrainingStore(tmp_path).claim("f2", "a trial"):  # another trial is free
             pass
         release.set()
-        with TrialStore(tmp_path).claim("f1", "a trial"):
+        with TrainingStore(tmp_path).claim("f1", "a trial"):
             pass
     finally:
         release.set()
@@ -261,9 +263,9 @@ def test_a_process_that_waits_says_for_what(
     other.start()
     assert holding.wait(30)
     Timer(1.5, release.set).start()
-    with TrialStore(tmp_path).claim("f1", "digits.softmax.seed0"):
+    with TrainingStore(tmp_path).claim("f1", "digits.softmax.seed0"):
         other.join()
-    with TrialStore(tmp_path).claim("f1", "digits.focal.seed0"):
+    with TrainingStore(tmp_path).claim("f1", "digits.focal.seed0"):
         pass
     assert caplog.messages == [
         "digits.softmax.seed0: another process trains or scores the same. Waiting for it"
@@ -283,7 +285,7 @@ def test_claim_of_a_killed_process_is_free_again(tmp_path: Path) -> None:
 
 
 def test_a_claim_that_does_not_wait_says_whether_it_was_free(
-    store: TrialStore, tmp_path: Path
+    store: TrainingStore, tmp_path: Path
 ) -> None:
     lock = FileLock(tmp_path / "store" / "locks" / "f1.lock")
     with store.claim_if_free("f1") as free:
@@ -296,14 +298,16 @@ def test_a_claim_that_does_not_wait_says_whether_it_was_free(
         assert not free
 
 
-def test_claim_is_released_after_an_error(store: TrialStore, tmp_path: Path) -> None:
+def test_claim_is_released_after_an_error(store: TrainingStore, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="training"), store.claim("f1", "a trial"):
         raise ValueError("training")
     with FileLock(tmp_path / "store" / "locks" / "f1.lock").acquire(timeout=0):
         pass
 
 
-def test_the_state_of_a_training_is_what_would_be_found(store: TrialStore, tmp_path: Path) -> None:
+def test_the_state_of_a_training_is_what_would_be_found(
+    store: TrainingStore, tmp_path: Path
+) -> None:
     folder = tmp_path / "store"
     assert store.state("f1") == "absent"
     assert not folder.exists()
@@ -314,7 +318,7 @@ def test_the_state_of_a_training_is_what_would_be_found(store: TrialStore, tmp_p
 
 
 def test_damaged_cards_are_left_out_even_if_they_can_be_read(
-    store: TrialStore, tmp_path: Path
+    store: TrainingStore, tmp_path: Path
 ) -> None:
     store.add("f1", WEIGHTS, HISTORY, CARD)
     store.add("f2", WEIGHTS, HISTORY, CARD | {"seconds": 9.0})
@@ -325,7 +329,7 @@ def test_damaged_cards_are_left_out_even_if_they_can_be_read(
 @pytest.mark.parametrize("name", ["model.safetensors", *SMALL])
 @pytest.mark.parametrize("how", DAMAGE)
 def test_the_state_of_a_damaged_training_is_known_without_a_change(
-    store: TrialStore, tmp_path: Path, name: str, how: Callable[[bytes], bytes] | None
+    store: TrainingStore, tmp_path: Path, name: str, how: Callable[[bytes], bytes] | None
 ) -> None:
     store.add("f1", WEIGHTS, HISTORY, CARD)
     damage(tmp_path / "store/f1" / name, how)

@@ -24,7 +24,7 @@ from longtail.retention.table import summary, table
 from longtail.runs import tracking
 from longtail.runs.data_layout import CARDS, Layout
 from longtail.runs.tracked_runs import KEEP, TRACKED_ELSEWHERE, tracked_runs
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
 from longtail.version_names import is_in_future
 
 
@@ -131,7 +131,7 @@ def _planned(
 def _decide_all_stored(
     layout: Layout, entries: list[Stored], named: set[str] | None, *, running: bool
 ) -> list[ItemDecision]:
-    store, decisions = TrialStore(layout.data / layout.store), []
+    store, decisions = TrainingStore(layout.data / layout.store), []
     # Ages end with the last work in the store: a clock set to 2031 makes nothing old.
     now = min(time.time(), max((entry.modified for entry in entries), default=0))
     for entry in entries:

@@ -20,7 +20,7 @@ from longtail.retention.scan import remove_drafts
 from longtail.retention.uses import Use
 from longtail.runs.data_layout import STORE
 from longtail.runs.run_files import path_of
-from longtail.storage.space import write_errors_explained
+from longtail.storage.write_errors import write_errors_explained
 from longtail.version_names import is_in_future, later_than
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import numpy as np
 from longtail.arrays import Float32Array
 from longtail.storage.array_store import KEY_DIGITS
 from longtail.storage.files import atomic_file
-from longtail.storage.space import write_errors_explained
+from longtail.storage.write_errors import write_errors_explained
 
 log = logging.getLogger(__name__)
 

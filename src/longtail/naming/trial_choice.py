@@ -14,7 +14,7 @@ from longtail.errors import ConfigurationError, DataError
 from longtail.evaluation.trainings import TRIAL_COLUMNS, is_external, trial_names
 from longtail.parameters import Trial, unknown
 from longtail.remedies import remedy, train_again
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
 from longtail.trials.post_hoc import NONE, crops_in
 from longtail.trials.training_job import VALIDATION_SET
 from longtail.trials.verification import verified_results
@@ -164,7 +164,7 @@ def weights_of(store: Path, fingerprint: str, name: str) -> Path:
     Raises:
         DataError: if they are missing or damaged.
     """
-    weights = TrialStore(store).weights(fingerprint)
+    weights = TrainingStore(store).weights(fingerprint)
     if weights is None:
         raise DataError(f"the trained weights of {name} are no longer in {store}. {train_again()}")
     return weights

@@ -13,8 +13,8 @@ import pandas as pd
 from longtail.arrays import UInt8Array
 from longtail.progress import EpochDone, TrainingStarted, tell
 from longtail.storage.array_store import ArrayStore
-from longtail.storage.space import write_errors_explained
-from longtail.storage.store import Training, TrialStore
+from longtail.storage.store import Training, TrainingStore
+from longtail.storage.write_errors import write_errors_explained
 from longtail.trials.fingerprint import sha256_of_arrays
 from longtail.trials.training_job import TrainingJob
 
@@ -43,7 +43,7 @@ def stored_or_trained(
         all_epochs: epochs of all stages, for the progress display; None for those of the trial.
     """
     key, trial = job.fingerprint(inputs.pixels_sha256, inputs.weights_sha256), job.trial
-    trainings, epochs = TrialStore(inputs.store), all_epochs or trial.epochs
+    trainings, epochs = TrainingStore(inputs.store), all_epochs or trial.epochs
     with write_errors_explained(inputs.store), trainings.claim(key, trial.name):
         training = trainings.find(key)
         if training is not None:

@@ -20,7 +20,7 @@ from longtail.storage.store import (
     COPIES_FILE,
     HISTORY_FILE,
     MODEL_FILE,
-    TrialStore,
+    TrainingStore,
 )
 from longtail.version_names import time_of
 
@@ -194,7 +194,7 @@ def remove_stored(store: Path, entry: Stored) -> None:
 
     A folder becomes a draft first. After an interruption that is left, and is removed later.
     """
-    with TrialStore(store).claim_if_free(entry.fingerprint) as free:
+    with TrainingStore(store).claim_if_free(entry.fingerprint) as free:
         path = store / entry.name
         if not free:
             return

@@ -15,7 +15,7 @@ from longtail.parameters import Trial
 from longtail.runner.schedule import Unit
 from longtail.runs.data_layout import STORE
 from longtail.runs.run_files import is_step
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
 from longtail.time_left import StageWork, TrialWork
 from longtail.trials.needed_trainings import needed_trainings, training_kinds
 from longtail.trials.training_job import Split, TrainingJob
@@ -36,7 +36,7 @@ def work_of_trials(units: Iterable[Unit], catalog: LongtailCatalog) -> dict[str,
     jobs = list(_jobs(trials, catalog))
     if not jobs:
         return {trial.name: TrialWork((), 0) for trial in trials}
-    store = TrialStore(catalog.load(STORE))
+    store = TrainingStore(catalog.load(STORE))
     needed = needed_trainings(jobs, lambda key: store.stored_at(key) is not None)
     epochs = Counter[str]()
     for training in needed:

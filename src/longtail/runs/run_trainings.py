@@ -9,7 +9,7 @@ from kedro.pipeline import Pipeline
 from longtail.catalog import LongtailCatalog
 from longtail.runs.data_layout import STORE
 from longtail.runs.run_files import is_step, path_of
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
 from longtail.wording import counted
 
 
@@ -50,6 +50,6 @@ def trainings_of_run(
         return None
     found = {card["fingerprint"] for card in cards}
     found |= {card["first_stage"] for card in cards if card.get("first_stage")}
-    store = TrialStore(path_of(catalog, STORE))
+    store = TrainingStore(path_of(catalog, STORE))
     done = sum((store.stored_at(each) or 0.0) >= since for each in found)
     return RunTrainings(done, len(found) - done, len(cards))

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from longtail.errors import DataError
-from longtail.storage.space import check_room, write_errors_explained
+from longtail.storage.write_errors import check_room, write_errors_explained
 
 # Size of a new database, or of a run's addition to it, in bytes.
 ROOM = 2 << 20

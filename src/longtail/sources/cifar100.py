@@ -20,7 +20,7 @@ from longtail.sources.folder import read_labelled_files
 from longtail.sources.images import Images, index_of, rejected_table
 from longtail.sources.labels.metadata import Entry
 from longtail.sources.listing import list_images
-from longtail.storage.space import write_errors_explained
+from longtail.storage.write_errors import write_errors_explained
 
 IMAGE_SIZE = Cifar100Source.image_size
 SPLITS = ("train", "test")

@@ -29,7 +29,7 @@ from longtail.sources.images import Rejected
 from longtail.sources.labels.metadata import Entry
 from longtail.sources.listing import is_supported, list_images
 from longtail.storage.files import atomic_file
-from longtail.storage.space import write_errors_explained
+from longtail.storage.write_errors import write_errors_explained
 from longtail.wording import counted, first_names, is_or_are
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import psutil
 
 from longtail.progress import progress_bar
-from longtail.storage.space import write_error
+from longtail.storage.write_errors import write_error
 
 MAX_BYTES = 2 << 30
 MAX_HOURS = 4.0

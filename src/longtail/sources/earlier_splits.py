@@ -22,8 +22,8 @@ from longtail.imbalance.earlier_split import (
 from longtail.imbalance.subsets import CONFIRMED
 from longtail.parameters import Dataset
 from longtail.storage.files import atomic_file, checksum_file, matches_checksum, write_checksum
-from longtail.storage.space import write_errors_explained
 from longtail.storage.spreadsheet import write_csv
+from longtail.storage.write_errors import write_errors_explained
 from longtail.wording import counted, is_or_are
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ import numpy as np
 
 from longtail.arrays import Float32Array
 from longtail.storage.files import atomic_folder, damaged_file
-from longtail.storage.space import write_errors_explained
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
+from longtail.storage.write_errors import write_errors_explained
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class ArrayStore:
         self, kind: ArrayKind, claimed: str, name: str, compute: Callable[[], Float32Array]
     ) -> Float32Array:
         place = self._folder / f"{name}.{kind}"
-        with TrialStore(self._folder).claim(claimed, f"{kind} of {claimed[:KEY_DIGITS]}"):
+        with TrainingStore(self._folder).claim(claimed, f"{kind} of {claimed[:KEY_DIGITS]}"):
             found = _read(place, kind)
             if found is not None:
                 return found

@@ -64,7 +64,7 @@ class Training:
         return load_file(self.model_file)
 
 
-class TrialStore:
+class TrainingStore:
     """Finished trainings in a folder, one subfolder per fingerprint, and checkpoints of others."""
 
     def __init__(self, folder: Path) -> None:

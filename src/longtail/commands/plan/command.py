@@ -38,7 +38,7 @@ from longtail.runner import GridRunner
 from longtail.runs.data_layout import STORE
 from longtail.runs.run_files import is_step, path_of
 from longtail.runs.stages import stages_after
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
 from longtail.trials.tags import TRIAL_TAG
 from longtail.trials.verification import stale_results, verified_results
 
@@ -97,7 +97,7 @@ def _of_run(pipeline: Pipeline, catalog: LongtailCatalog, trials: list[Trial]) -
     used = {trial.backbone.name: trial.backbone for trial in trials}
     weights = {name: weights_sha256(used[name], pipeline, catalog) for name in used}
     known = [trial for trial in trials if trial.dataset in data]
-    store = TrialStore(path_of(catalog, STORE))
+    store = TrainingStore(path_of(catalog, STORE))
     trainings = planned_trainings(known, data, weights, store, catalog)
     of_trials = [node for node in pipeline.nodes if TRIAL_TAG in node.tags]
     workers = GridRunner().worker_count(of_trials, catalog)

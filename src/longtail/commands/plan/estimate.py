@@ -19,7 +19,7 @@ from longtail.commands.plan.duration import (
 )
 from longtail.commands.plan.trainings import PlannedTraining
 from longtail.runner.local import has_gpu
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
 from longtail.trials.needed_trainings import TrainingKind
 
 # Where an estimate comes from.
@@ -51,7 +51,7 @@ class Estimate:
 def estimate(
     trainings: Sequence[PlannedTraining],
     data: Mapping[str, PlannedData],
-    store: TrialStore,
+    store: TrainingStore,
     unsaved_images: Iterable[str],
     workers: int,
 ) -> Estimate:
@@ -74,7 +74,7 @@ def estimate(
 
 
 def by_earlier_trainings(
-    trainings: Sequence[PlannedTraining], store: TrialStore, workers: int
+    trainings: Sequence[PlannedTraining], store: TrainingStore, workers: int
 ) -> Seconds | None:
     """How long trainings take, stored or not; None if one is unlike all that were done here.
 

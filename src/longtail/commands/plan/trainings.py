@@ -9,7 +9,7 @@ from longtail.catalog import LongtailCatalog
 from longtail.commands.plan.data import PlannedData
 from longtail.evaluation.trainings import trainings_table
 from longtail.parameters import Trial
-from longtail.storage.store import State, TrialStore
+from longtail.storage.store import State, TrainingStore
 from longtail.trials.needed_trainings import NeededTraining, needed_trainings
 from longtail.trials.training_job import TrainingJob
 from longtail.trials.verification import training_changes
@@ -39,7 +39,7 @@ def planned_trainings(
     trials: Iterable[Trial],
     data: Mapping[str, PlannedData],
     weights: Mapping[str, str | None],
-    store: TrialStore,
+    store: TrainingStore,
     catalog: LongtailCatalog,
 ) -> list[PlannedTraining]:
     """The trainings of trials, each once, in the order of the trials."""

@@ -49,7 +49,7 @@ from longtail.sources.decoding.decode import (
 from longtail.sources.decoding.isolated_decode import DecodingMarkers, decode_in_subprocess
 from longtail.sources.files import ImageFileRef
 from longtail.storage.files import locked
-from longtail.storage.space import check_room, write_errors_explained
+from longtail.storage.write_errors import check_room, write_errors_explained
 from longtail.wording import counted
 
 FLUSH_S = 5.0

@@ -13,7 +13,7 @@ from longtail.arrays import UInt8Array
 from longtail.sources.cache.journal import FileRecord, Journal, Location, Segment
 from longtail.sources.cache.segments import SEGMENT_CHUNK_BYTES, SegmentFile
 from longtail.storage.files import atomic_file
-from longtail.storage.space import check_room
+from longtail.storage.write_errors import check_room
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from longtail.errors import DataError, DiskFullError, WriteError
-from longtail.storage.space import write_error, write_errors_explained
-from longtail.storage.store import TrialStore
+from longtail.storage.store import TrainingStore
+from longtail.storage.write_errors import write_error, write_errors_explained
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -120,7 +120,7 @@ def test_a_training_larger_than_the_limit_of_a_file_leaves_nothing(tmp_path: Pat
     """The weights are written by a library in Rust, which keeps the system's words only."""
     weights = {"w": torch.zeros(100_000)}
     with small_files(), pytest.raises(WriteError) as told, write_errors_explained(tmp_path):
-        TrialStore(tmp_path).add("ab" * 32, weights, pd.DataFrame({"epoch": [1]}), {})
+        TrainingStore(tmp_path).add("ab" * 32, weights, pd.DataFrame({"epoch": [1]}), {})
     message = str(told.value)
     assert "it would be larger than a file may be in this shell (64 KiB; the disk is not" in message
     assert "Raise the limit (ulimit -f unlimited)" in message

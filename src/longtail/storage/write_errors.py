@@ -18,12 +18,14 @@ from longtail.errors import DiskFullError, LongtailError, WriteError
 from longtail.project import program
 
 # The words of SQLite and of NumPy ("8 requested and 4 written"), which do not name the cause.
-WORDS = ("database or disk is full", " requested and ")
+FULL_DISK_WORDS = ("database or disk is full", " requested and ")
 # The form in which libraries in other languages and Python quote the system's error number.
 ERROR_NUMBER = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 # The form in which libraries that leave the number out quote the system.
-QUOTED = {os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
-EXPLAINED = {
+SYSTEM_MESSAGES = {
+    os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+}
+EXPLAINED_NUMBERS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.ENAMETOOLONG, errno.EIO),
 }
@@ -91,10 +93,10 @@ def _number(error: BaseException) -> int | None:
         text = str(cause)
         numbers = [cause.errno] if isinstance(cause, OSError) else []
         numbers += [int(found[1] or found[2]) for found in ERROR_NUMBER.finditer(text)]
-        numbers += [number for words, number in QUOTED.items() if words in text]
-        if known := [number for number in numbers if number in EXPLAINED]:
+        numbers += [number for words, number in SYSTEM_MESSAGES.items() if words in text]
+        if known := [number for number in numbers if number in EXPLAINED_NUMBERS]:
             return known[0]
-        if any(words in text for words in WORDS):
+        if any(words in text for words in FULL_DISK_WORDS):
             is_limited = resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
             return errno.EFBIG if is_limited else errno.ENOSPC
         cause = cause.__cause__ or cause.__context__
