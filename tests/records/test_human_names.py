@@ -77,6 +77,13 @@ def test_each_choice_of_the_page_is_an_identification_by_a_person() -> None:
     assert found["probability"].isna().all()
 
 
+def test_a_class_has_one_name_in_whatever_case_it_is_given() -> None:
+    found = named([row("a.jpg", UNSURE)], said("a.jpg", "XESTIA BAJA"))
+    assert found["scientific_name"].tolist() == ["Xestia baja"]
+    found = named([row("a.jpg", UNSURE)], said("a.jpg", "Xestia baja minor"))
+    assert found["scientific_name"].tolist() == ["Xestia baja minor"]
+
+
 def test_the_photograph_is_found_by_checksum_and_box_or_else_by_name(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -472,3 +472,60 @@ def test_guesses_are_no_labels_unless_a_person_checked_them(folder: Path, tmp_pa
     assert [file.rpartition("/")[2] for file in images.index["file"]] == [
         *("1.png", "2.png", "4.png", "5.png")
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2026-11-30T10:00:00Z", "2026-11-30T11:30:00+01:00"),
+        ("2026-11-30T10:30:00+01:00", "2026-11-30T10:00:00Z"),
+        ("", "2026-11-30"),
+        ("2026-11-30", "2026-11-30T00:00:01Z"),
+    ],
+)
+def test_the_latest_row_of_a_person_counts_whatever_the_form_of_its_time(
+    first: str, second: str, folder: Path, night: Path, tmp_path: Path
+) -> None:
+    rows = [
+        row(night, 0, "Noctua comes", when=first),
+        row(night, 0, "Xestia baja", when=second, by=" ann "),
+    ]
+    for order in (rows, rows[::-1]):
+        images = read(folder, table(tmp_path / "c.csv", *order))
+        assert joined(images) == {"0.png": "xestia_baja"}
+        assert images.rejected.empty
+
+
+def test_two_people_agree_on_a_species_that_they_spell_in_two_ways(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    rows = [
+        row(night, 0, "xestia_baja", by="Ann"),
+        row(night, 0, "Xestia baja (Denis & Schiffermüller 1775)", by="Bert"),
+    ]
+    images = read(folder, table(tmp_path / "c.csv", *rows))
+    assert joined(images) == {"0.png": "xestia_baja"}
+    assert images.rejected.empty
+
+
+def test_a_row_with_a_wrong_time_or_qualifier_is_rejected_with_what_to_do(
+    folder: Path, night: Path, tmp_path: Path
+) -> None:
+    file = table(
+        tmp_path / "c.csv",
+        row(night, 0, "Xestia baja", when="30.11.2026 10:00"),
+        row(night, 1, "Xestia baja", qualifier="banana"),
+        row(night, 2, "Noctua", qualifier=" SP"),
+    )
+    images = read(folder, file)
+    assert joined(images) == {}
+    assert reasons(images) == {
+        "c.csv, line 2: trap/0.png": (
+            "'30.11.2026 10:00' is no time in ISO 8601, such as 2026-11-30T21:15:00Z: correct it, "
+            "or leave it empty"
+        ),
+        "c.csv, line 3: trap/1.png": (
+            "'banana' is no qualifier: give cf., aff., nr., sp., unknown or no animal, or leave it "
+            "empty for a sure species"
+        ),
+    }

@@ -13,17 +13,16 @@ from typing import Any
 import pandas as pd
 
 from longtail.naming.answers_table import NO_ANIMAL
-from longtail.naming.name_matching import ClassMatcher
+from longtail.naming.name_matching import ClassMatcher, canonical_key
 from longtail.nomenclature.scientific_names import EPITHET_FORM, GENUS_FORM, looks_latin, plain_name
 from longtail.nomenclature.vocabulary import HYBRID, QUALIFIERS, UNNAMED
 from longtail.records.identifications import ANIMAL_KIND, BLANK, HUMAN, UNKNOWN_KIND, scientific
 from longtail.schemas.vocabulary import BOX, FRAME, SPECIES
-from longtail.sources.corrections import Correction
+from longtail.sources.corrections import NOT_KNOWN, Correction
 from longtail.sources.images import Rejected
 from longtail.wording import capitalized, counted, first_names, is_or_are
 
 CORRECTIONS_KEY = "predict.corrections"
-NOT_KNOWN = "unknown"  # the qualifier for photographs that a person could not name
 # The endings of names above the genus (ICZN article 29.2, ICN article 18.1).
 ENDINGS = {"idae": "family", "aceae": "family", "inae": "subfamily"}
 # Marks in a name that make it doubtful, or not that of a species.
@@ -240,8 +239,11 @@ def _named(said: Correction, known: KnownNames) -> dict[str, Any] | str:
 
 def _taxon(said: Correction, known: KnownNames) -> tuple[str, str, str] | None:
     """Return name, rank and remark of a person's name; None if it is no scientific name."""
-    if not said.qualifier and known.classes.labels(said.name):
-        return scientific(said.name), SPECIES, ""
+    if not said.qualifier and (labels := known.classes.labels(said.name)):
+        of_class = known.classes.class_names[labels[0]]
+        # A subspecies that the person names is kept.
+        is_same = canonical_key(of_class) == canonical_key(said.name)
+        return scientific(of_class if is_same else said.name), SPECIES, ""
     # With a qualifier, a name without a capital letter counts, too: the page writes names of
     # groups as the data set does.
     words = known.words(capitalized(said.name) if said.qualifier else said.name)

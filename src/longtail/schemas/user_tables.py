@@ -46,8 +46,8 @@ CORRECTIONS = table(
         "file": text("path of the photograph, as in the table of names"),
         "name": text("the right name; empty if there is none", PRINTABLE, optional=True),
         "qualifier": _extra(
-            "empty for a sure species, which joins the data set; else cf., aff., sp. (a genus or "
-            "higher), unknown or no animal"
+            "empty for a sure species, which joins the data set; else cf., aff., nr., sp. (a "
+            "genus or higher), unknown or no animal"
         ),
         "sha256": _extra("checksum of the photograph's file"),
         "box": _extra(

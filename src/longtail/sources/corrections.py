@@ -6,11 +6,15 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from longtail.errors import DataError
+from longtail.naming.answers_table import NO_ANIMAL
+from longtail.naming.name_matching import canonical_key
+from longtail.nomenclature.vocabulary import QUALIFIERS, UNNAMED
 from longtail.project import from_root, located
 from longtail.schemas.user_csv import named_columns, read_csv
 from longtail.schemas.user_headers import CORRECTIONS_HEADERS
@@ -18,6 +22,12 @@ from longtail.sources.box import FRAGMENT
 from longtail.sources.boxes.annotation import BoxValues
 from longtail.sources.images import Rejected
 from longtail.sources.listing import printable
+from longtail.wording import alternatives
+
+NOT_KNOWN = "unknown"  # the qualifier for photographs that a person could not name
+ALL_QUALIFIERS = tuple(
+    dict.fromkeys([*QUALIFIERS.values(), *UNNAMED.values(), NOT_KNOWN, NO_ANIMAL])
+)
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +46,7 @@ class Correction:
         name: name of the species.
         qualifier: what makes it less than a sure name of a species; empty for a sure one.
         by: who named it.
-        when: time when it was named, as text that sorts by time.
+        when: time when it was named, in ISO 8601; may be empty.
     """
 
     place: str
@@ -49,6 +59,19 @@ class Correction:
     qualifier: str
     by: str
     when: str
+
+    @property
+    def time(self) -> datetime:
+        """When it was named; the earliest time if that is not stated. Local times count as UTC."""
+        if not self.when:
+            return datetime.min.replace(tzinfo=UTC)
+        time = datetime.fromisoformat(self.when)
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+    @property
+    def taxon(self) -> tuple[str, str]:
+        """What it names, however that is spelt."""
+        return canonical_key(self.name), self.qualifier
 
     @property
     def photograph(self) -> tuple[str, str]:
@@ -153,15 +176,43 @@ def _rows(table: Path, key: str, bad: list[Rejected]) -> Iterator[Correction]:
         del values["previous_answer"]
         values["file"], _, box = values["file"].partition(FRAGMENT)
         values["box"] = values["box"].replace(" ", "") or box
-        if values["name"] or values["qualifier"]:
-            yield Correction(f"{table.name}, line {line}", table.parent, **values)
+        values["by"] = " ".join(values["by"].split())
+        values["qualifier"] = _qualifier(values["qualifier"])
+        correction = Correction(f"{table.name}, line {line}", table.parent, **values)
+        if reason := _wrong_value(correction):
+            bad.append(correction.rejected(reason))
+        elif correction.name or correction.qualifier:
+            yield correction
+
+
+def _qualifier(text: str) -> str:
+    """A qualifier as the page of names writes it, or the text if it is none."""
+    plain = " ".join(text.split()).casefold()
+    return {**QUALIFIERS, **UNNAMED}.get(plain.removesuffix("."), plain)
+
+
+def _wrong_value(row: Correction) -> str:
+    """Why a row cannot be used; empty if it can."""
+    if row.qualifier not in ("", *ALL_QUALIFIERS):
+        return (
+            f"'{row.qualifier}' is no qualifier: give {alternatives(ALL_QUALIFIERS)}, or leave it "
+            f"empty for a sure species"
+        )
+    try:
+        _ = row.time
+    except ValueError:
+        return (
+            f"'{row.when}' is no time in ISO 8601, such as 2026-11-30T21:15:00Z: correct it, or "
+            f"leave it empty"
+        )
+    return ""
 
 
 def _agreed(rows: Sequence[Correction]) -> tuple[list[Correction], list[Rejected]]:
     """The rows that no other person contradicts, one per photograph; and the others."""
     by_photograph: dict[tuple[str, str], dict[str, list[Correction]]] = defaultdict(dict)
-    for row in sorted(rows, key=lambda row: row.when):  # the latest of each person stays
-        of_person = by_photograph[row.photograph].setdefault(row.by, [])
+    for row in sorted(rows, key=attrgetter("time")):  # the latest of each person stays
+        of_person = by_photograph[row.photograph].setdefault(row.by.casefold(), [])
         # Two files of one table with the same content are not one file that was named again.
         twins = [o for o in of_person if o.table == row.table and o.file != row.file]
         of_person[:] = [*twins, row]
@@ -169,11 +220,11 @@ def _agreed(rows: Sequence[Correction]) -> tuple[list[Correction], list[Rejected
     rejected: list[Rejected] = []
     for of_people in by_photograph.values():
         last = list(chain.from_iterable(of_people.values()))
-        if len({(row.name, row.qualifier) for row in last}) == 1:
-            agreed.append(max(last, key=attrgetter("when")))
+        if len({row.taxon for row in last}) == 1:
+            agreed.append(max(last, key=attrgetter("time")))
             continue
         for row in last:
-            other = next(o for o in last if (o.name, o.qualifier) != (row.name, row.qualifier))
+            other = next(o for o in last if o.taxon != row.taxon)
             if row.is_sure:
                 rejected.append(row.contradicted_by(other))
     return agreed, rejected
