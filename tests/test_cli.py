@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from kedro.io.core import DatasetError
 from longtail.__main__ import main
 from longtail.cli import _run_command, cli
 from longtail.commands.options import Command, split_load_versions, split_params
-from longtail.config import GridConfigLoader
+from longtail.config import GridConfigLoader, run_command
 from longtail.schemas.published import PUBLISHED
 from tests.projects import kedro as in_project
 
@@ -40,6 +41,23 @@ HEAVY = (
 def split(text: str) -> Any:
     command = cli.commands["run"]
     return split_params(click.Context(command), command.params[0], text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("/tmp/r 5, b", "Softmax, plain", "5", "1e5", "null", "yes", "", "2026-11-30", "a: b"),
+        *("a #b", "[x]", "it's", "${x}", "/photos", "trap 1", "Käfer", 5, 0.5, None, True),
+        *(["a", "b, c"], " x"),
+    ],
+)
+def test_a_printed_command_gives_the_parameters_that_it_is_made_of(value: Any) -> None:
+    given = {"grid": {"seeds": [0, 1]}, "methods": {"softmax": {"label": value}}}
+    *_, params = shlex.split(run_command(["full"], None, given))
+    if value == "${x}":  # quoted or not, it is a reference to another parameter
+        assert params.endswith('label="${x}"')
+    else:
+        assert split(params.removeprefix("--params=")) == given
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ from longtail.project import program, root
 from longtail.trials import grid
 from longtail.wording import first_line
 
+# What has a meaning in a list of parameters, in YAML or in OmegaConf.
+SPECIAL_CHARACTERS = frozenset(",[]{}\"'$\\")
 # Broken YAML, an unknown interpolation, a key in two files, a file without permission.
 UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError)
 
@@ -268,8 +270,25 @@ def run_command(
 
 
 def _text(value: Any) -> str:
-    """A value as `--params` takes it."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """A value as `--params` takes it: a text is quoted if it would be read as something else."""
+    is_plain = isinstance(value, str) and not SPECIAL_CHARACTERS & set(value) and _is_text(value)
+    return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def _is_text(value: str) -> bool:
+    """Whether YAML reads a value as this text, and not as a number, a date or nothing."""
+    try:
+        return bool(yaml.safe_load(value) == value) and not _is_number(value)
+    except yaml.YAMLError:
+        return False
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)  # OmegaConf takes 1e5 for a number, YAML 1.1 for a text
+    except ValueError:
+        return False
+    return True
 
 
 def _folder(value: Any, key: str) -> str:
