@@ -421,3 +421,8 @@ def test_what_a_run_makes_is_read_in_every_form(tmp_path: Path) -> None:
     assert [run(content) for content in ("first", "second", "second")] == [
         *(b"first", b"second", b"second")
     ]
+
+
+def test_an_entry_without_a_type_is_refused_by_its_name() -> None:
+    with pytest.raises(DatasetError, match=r"'published_mine':\n'type' is missing"):
+        LongtailCatalog.from_config({"published_mine": {"filepath": "x.csv"}})

@@ -105,6 +105,7 @@ def test_what_cannot_be_used_is_one_line(values: dict[str, Any], said: str) -> N
             "must give weights as a NumPy array of 3 numbers from 1e-12 to 1e+12, ",
         ),
         ("Raises", "cannot be computed (KeyError: 'counts'; custom_losses.py, line 42)"),
+        ("Exits", "cannot be computed (SystemExit: 3; custom_losses.py, line 47)"),
         ("Random", "gives other values each time, and no result could be reproduced: give its"),
     ],
 )
@@ -204,6 +205,7 @@ def test_a_loss_without_source_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
             "ModuleNotFoundError: No module named 'no_such_module'; raising_losses.py, line 2). "
             "Correct this line, or install what it imports",
         ),
+        ("import sys\nsys.exit(1)\n", "SystemExit: 1; raising_losses.py, line 2). Correct"),
         ("\nx = = 1\n", "SyntaxError: invalid syntax (raising_losses.py, line 2)). Correct"),
     ],
 )

@@ -75,7 +75,7 @@ class CustomLoss(Strict):
         """
         try:
             form = self.definition.canonical(class_counts, scale)
-        except Exception as error:  # whatever the user's code raises
+        except (Exception, SystemExit) as error:  # whatever the user's code raises
             frames = traceback.extract_tb(error.__traceback__)
             raise ConfigurationError(
                 f"the loss '{self.type}' cannot be computed ({type(error).__name__}: {error}; "
@@ -117,7 +117,7 @@ def _imported(path: str) -> Any:
     module_name, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever the user's module raises
+    except (Exception, SystemExit) as error:  # whatever the user's module raises
         raise key_error(
             "type",
             f"cannot import '{module_name}' ({type(error).__name__}: {error}{_place(error)}",
@@ -128,7 +128,7 @@ def _imported(path: str) -> Any:
     return getattr(module, name)
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """Where an import failed: in a file, or since there is none."""
     if isinstance(error, SyntaxError):  # its message has the file and the line
         return "). Correct this line"
@@ -163,7 +163,7 @@ def _entry_point(name: str) -> Any:
         raise key_error("type", f"{message}. An import path has a dot: my_losses.ENet")
     try:
         return offered[name].load()
-    except Exception as error:  # whatever the package raises
+    except (Exception, SystemExit) as error:  # whatever the package raises
         raise key_error(
             "type", f"cannot load the entry point '{name}' ({type(error).__name__}: {error})"
         ) from None

@@ -51,6 +51,7 @@ def _check_table(entry: str, key: str, catalog: LongtailCatalog) -> None:
         validated(catalog.load(entry), str(file))
     except DatasetError as error:
         reason = str(error).splitlines()[-1]  # that of the system, below Kedro's
-        raise DataError(f"{key}: {file} cannot be read: {reason}") from None
+        where = "" if reason.startswith(str(file)) else f"{file} cannot be read: "
+        raise DataError(f"{key}: {where}{reason}") from None
     except DataError as error:
         raise DataError(f"{key}: {error}") from None
