@@ -172,7 +172,7 @@ def test_a_damaged_version_is_named(
         catalog(tmp_path).load(name)
     assert str(file) in str(told.value)
     assert reason in str(told.value)
-    assert f"remove the folder {file.parent}:" in str(told.value)
+    assert f"remove the folder {file.parent}," in str(told.value)
 
 
 def test_a_version_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
