@@ -64,6 +64,13 @@ PLAIN = "file,species\n1.png,b\ndeep/2.png,b\ndeep/Kä 3.png,a\n4.png,a\n"
             PLAIN.replace("deep/", "moved/deep/").replace("1.png", "x/1.png").replace("4", "x/4"),
             "utf-8",
         ),
+        *(
+            (
+                PLAIN.replace("deep/", top).replace("1.png", f"{top}1.png").replace("4", f"{top}4"),
+                "utf-8",
+            )
+            for top in ("D:\\Elsewhere\\", "/home/ann/Elsewhere/")
+        ),
         (PLAIN.replace("file", "filePath").replace("species", "scientificName"), "utf-8"),
         (
             "species,Class Name,image,extra,\nb,beetle,1.png,x,\nb,beetle,deep/2.png,x,\n"
@@ -87,7 +94,14 @@ PLAIN = "file,species\n1.png,b\ndeep/2.png,b\ndeep/Kä 3.png,a\n4.png,a\n"
             "utf-16 without mark",
             "other case",
         ),
-        *("path on another machine", "other folders", "headers of Darwin Core", "headers"),
+        *(
+            "path on another machine",
+            "other folders",
+            "other drive",
+            "other home",
+            "headers of Darwin Core",
+            "headers",
+        ),
         "comma in a header",
     ],
 )

@@ -202,21 +202,20 @@ class FilesByName:
         if file := self._whole.get(_normal(given.strip())):
             return file
         name = self.path_below_root(given)
+        if self._ignore_folders and (name is not None or _is_absolute(_with_slashes(given))):
+            return self._by_last.get(PurePosixPath(_with_slashes(given)).name.casefold())
         if name is None:
             return None
-        if self._ignore_folders:
-            return self._by_last.get(PurePosixPath(name).name.casefold())
         folded = name.casefold()
         return self._exact.get(name) or self._folded.get(folded) or self._without_ending.get(folded)
 
     def path_below_root(self, given: str) -> str | None:
         """A path below the root with forward slashes; None if it is outside."""
-        name = posixpath.normpath(_normal(given.strip().replace("\\", "/")))
+        name = _with_slashes(given)
         for root in self._roots:
             if name.startswith(f"{root}/"):
                 return name.removeprefix(f"{root}/")
-        is_drive = len(name) > 1 and name[1] == ":"
-        if is_drive or name.startswith("/"):
+        if _is_absolute(name):
             return self._below_folder_of_same_name(name)
         return None if name.split("/")[0] == ".." else name
 
@@ -231,6 +230,15 @@ class FilesByName:
                 if parts and above.casefold() == folder:
                     return "/".join(parts)
         return None
+
+
+def _with_slashes(given: str) -> str:
+    return posixpath.normpath(_normal(given.strip().replace("\\", "/")))
+
+
+def _is_absolute(name: str) -> bool:
+    """Whether a path with slashes begins at a root or a drive."""
+    return name.startswith("/") or name[1:2] == ":"
 
 
 def _normal(name: str) -> str:
