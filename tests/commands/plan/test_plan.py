@@ -164,7 +164,7 @@ def test_a_plan_says_what_is_stale_and_what_stays_so(tmp_path: Path) -> None:
     assert lines[first + 1 : first + 4] == [
         "To train:",
         "  recipe.epochs was 1, is 2:",
-        "    digits.long_tailed.convnext_micro: ldam.seed0",
+        "    digits.long_tailed.convnext_micro: ldam (seed 0)",
     ]
     assert lines[-1] == f"Start it: kedro run --env=test '--params={params}' --tags=ldam"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,12 +155,21 @@ def _reasons(reasons: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 def _names(indent: str, names: Iterable[str]) -> Iterator[str]:
     """Names of trials, one line for each data set, training set and backbone."""
-    lines: dict[str, list[str]] = {}
+    seeds = defaultdict[str, dict[str, list[str]]](dict)
     for name in names:
-        *of, method, seed = name.split(".")
-        lines.setdefault(".".join(of), []).append(f"{method}.{seed}")
-    for of_line, methods in lines.items():
-        yield f"{indent}{of_line}: {', '.join(methods)}"
+        trial, *stage = name.split(" ", 1)
+        *of, method, seed = trial.split(".")
+        of_method = seeds[".".join(of)].setdefault(" ".join([method, *stage]), [])
+        of_method.append(seed.removeprefix("seed"))
+    for of_line, methods in seeds.items():
+        alike = defaultdict[tuple[str, ...], list[str]](list)
+        for method, numbers in methods.items():
+            alike[tuple(numbers)].append(method)
+        parts = (
+            f"{', '.join(those)} ({'seed' if len(numbers) == 1 else 'seeds'} {', '.join(numbers)})"
+            for numbers, those in alike.items()
+        )
+        yield f"{indent}{of_line}: {'; '.join(parts)}"
 
 
 def _time(plan: Plan) -> Iterator[str]:
