@@ -306,6 +306,7 @@ def test_a_mistake_names_the_key_and_what_is_valid(item: str, wanted: list[str])
             ["line 2, column 1: found character", "Indent with spaces, not with tabs"],
         ),
         ('data:\n  a: "C:\\Users"\n', ["line 2, column 11: expected escape", "write paths with /"]),
+        ("recipe: {epochs: ${nothing}}", ["wrong.yml, line 1", "Put ${...} between quotes"]),
         ("label: Moths: mine", ["line 1, column 13: mapping", "a colon between quotes"]),
         (
             "recipe: {epochs: 1}\nrecipe: {epochs: 2}\n",

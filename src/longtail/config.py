@@ -227,6 +227,8 @@ def _advice(line: str) -> str:
         return ". Indent with spaces, not with tabs"
     if '"' in line and "\\" in line:
         return ". In double quotes, a backslash has a meaning of its own: write paths with /"
+    if "${" in line:
+        return ". Put ${...} between quotes"
     if line.count(": ") > 1:
         return ". Put a text with a colon between quotes"
     return ""

@@ -114,7 +114,7 @@ class Correction:
     def contradicted_by(self, other: Correction) -> Rejected:
         """The same, since another row names the same picture otherwise."""
         named = " ".join(filter(None, (other.name, other.qualifier)))
-        if other.file != self.file and other.by == self.by:
+        if other.file != self.file and other.by.casefold() == self.by.casefold():
             same = f"is the same picture as '{printable(other.file)}', which is named '{named}'"
             return self.rejected(same)
         return self.rejected(f"{other.by or other.place} says '{named}': agree on one name")
