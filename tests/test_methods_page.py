@@ -37,7 +37,7 @@ def test_each_measured_row_is_of_one_method() -> None:
     name_of = {method.label: name for name, method in METHODS.items()}
     assert len(name_of) == len(METHODS)
     measured = site.measured_accuracies()
-    assert len(measured) == 25
+    assert len(measured) == 26
     for label, accuracy in measured:
         assert accuracy in rows()[name_of[site.row_label(label, name_of)]][1]
 
