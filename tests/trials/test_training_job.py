@@ -186,6 +186,14 @@ NEEDS_ALL = (
             f"methods.m.second_stage: the loss 'balanced_softmax' {NEEDS_ALL}",
         ),
         ({"loss": SOFTMAX, "post_hoc": ADJUSTED_LATER}, f"methods.m: post_hoc {NEEDS_ALL}"),
+        (
+            {
+                "loss": SOFTMAX,
+                "second_stage": SecondStage(epochs=1),
+                "post_hoc": ADJUSTED_LATER,
+            },
+            f"methods.m: post_hoc {NEEDS_ALL}",
+        ),
         # The second stage is softmax, which needs none.
         (
             {"loss": ADJUSTED, "second_stage": SecondStage(epochs=1)},

@@ -131,7 +131,8 @@ class TrainingJob:
         last, counts = trial.last_stage, split.class_counts
         try:
             losses = loss_schedule(last.method, counts, last.recipe.epochs)
-            post_hoc.check(trial.method, counts)
+            if trial.method.second_stage is None:  # or else the first stage is checked
+                post_hoc.check(trial.method, counts)
         except ConfigurationError as error:
             key = f"methods.{trial.method.name}"
             key += "" if trial.method.second_stage is None else ".second_stage"
