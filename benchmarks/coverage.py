@@ -215,7 +215,7 @@ def _intervals(answers: Answers, statistics: Statistics) -> Iterator[tuple[str, 
     for block in resampled_weights(images, statistics.resamples, statistics.seed):
         tally = Tally(answers, block)
         for name, metric in METRICS.items():
-            replicates[name].append(metric.of(tally))
+            replicates[name].append(metric.compute(tally))
     for name in METRICS:
         value = ours[name]
         usual = (

@@ -45,6 +45,8 @@ def test_each_measured_row_is_of_one_method() -> None:
 def test_rows_have_what_is_measured_published_and_changed() -> None:
     of_two_seeds = "0.4271 [0.417, 0.437]; 0.4325 [0.423, 0.442]"
     assert rows()["softmax_adjusted"][1:3] == [of_two_seeds, "0.441"]
+    of_two_seeds = "0.4215 [0.412, 0.431]; 0.4200 [0.410, 0.430]"
+    assert rows()["softmax_tau_normalized"][1] == of_two_seeds
     assert rows()["mislas"][1] == "0.4728 [0.463, 0.483]"
     assert rows()["softmax"][1].count(";") == 2  # trained three times
     assert rows()["two_stage_experts"][2] == "0.5634"

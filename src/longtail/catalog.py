@@ -108,7 +108,7 @@ class LongtailCatalog(DataCatalog, CatalogCommandsMixin):
 
     def _add_from_config(self, ds_name: str, ds_config: dict[str, Any]) -> None:
         """Add an entry with its class instead of the name, so that each class is found once."""
-        dataset_type = ds_config.get("type")  # Kedro says if it is missing
+        dataset_type = ds_config.get("type")  # Kedro refuses an entry without one
         if isinstance(dataset_type, str):
             ds_config = {**ds_config, "type": dataset_class(dataset_type)}
         super()._add_from_config(ds_name, ds_config)

@@ -122,7 +122,7 @@ def test_variance_of_class_means_is_that_between_test_sets(metric: str, sizes: l
     values, variances = [], []
     for seed in range(300):
         answers = Answers.from_logits(*answered(sizes, skill, seed))
-        values.append(METRICS[metric].of(Tally.of(answers))[0])
+        values.append(METRICS[metric].compute(Tally.of(answers))[0])
         variances.append(CLASS_MEANS[metric](answers).variance)
     # F1 is linear only nearly: of ten very unequal classes, the variance is too large.
     assert 0.85 * np.var(values) < np.mean(variances) < 2.2 * np.var(values)

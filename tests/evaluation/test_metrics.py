@@ -47,7 +47,7 @@ def predictions(draw: st.DrawFn, max_classes: int = 20) -> Predictions:
 
 def value(metric: str, logits: npt.NDArray[Any], labels: Int64Array) -> float:
     """A metric on a test set as it is."""
-    [of_whole] = METRICS[metric].of(Tally.of(Answers.from_logits(logits, labels)))
+    [of_whole] = METRICS[metric].compute(Tally.of(Answers.from_logits(logits, labels)))
     return float(of_whole)
 
 
@@ -157,7 +157,7 @@ def test_confusion_is_scikit_learns_without_zeros(both: Predictions) -> None:
 def test_a_weight_is_as_many_images(metric: str, both: Predictions, seed: int) -> None:
     logits, labels = both
     [weights] = resampled_weights(len(labels), 3, seed)
-    resampled = METRICS[metric].of(Tally(Answers.from_logits(logits, labels), weights))
+    resampled = METRICS[metric].compute(Tally(Answers.from_logits(logits, labels), weights))
     assert resampled.shape == (3,)
     for row, found in zip(weights.astype(int), resampled, strict=True):
         repeated = np.repeat(logits, row, axis=0), np.repeat(labels, row)
@@ -168,10 +168,10 @@ def test_a_class_that_a_resample_misses_does_not_count_in_it() -> None:
     logits = np.eye(3)[[0, 1, 0]]  # the image of class 2 is taken for class 0
     answers = Answers.from_logits(logits, np.array([0, 1, 2]))
     tally = Tally(answers, np.array([[1.0, 1, 1], [2, 1, 0], [0, 0, 3]]))
-    assert METRICS["balanced_accuracy"].of(tally) == pytest.approx([2 / 3, 1, 0])
-    assert METRICS["worst_class"].of(tally).tolist() == [0, 1, 0]
-    assert METRICS["macro_f1"].of(tally) == pytest.approx([(2 / 3 + 1 + 0) / 3, 1, 0])
-    assert METRICS["f1"].of(tally) == pytest.approx([(2 / 3 + 1 + 0) / 3, 1, 0])
+    assert METRICS["balanced_accuracy"].compute(tally) == pytest.approx([2 / 3, 1, 0])
+    assert METRICS["worst_class"].compute(tally).tolist() == [0, 1, 0]
+    assert METRICS["macro_f1"].compute(tally) == pytest.approx([(2 / 3 + 1 + 0) / 3, 1, 0])
+    assert METRICS["f1"].compute(tally) == pytest.approx([(2 / 3 + 1 + 0) / 3, 1, 0])
 
 
 # --- by hand -----------------------------------------------------------------------------------

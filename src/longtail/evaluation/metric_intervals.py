@@ -44,7 +44,7 @@ def with_intervals(
     whole, images, confidence = Tally.of(answers), len(answers.labels), statistics.confidence
     shares = weights / weights.sum()  # of each image in the criterion: PyTorch's weighted mean
     values = {"loss": float(losses @ shares)}
-    values |= {name: _checked(name, metric.of(whole)[0]) for name, metric in METRICS.items()}
+    values |= {name: _checked(name, metric.compute(whole)[0]) for name, metric in METRICS.items()}
     even = np.full(images, 1 / images)
     ends = {
         "loss": _of_losses(losses, shares, answers, confidence),
@@ -102,7 +102,7 @@ def _bootstrap_variances(
     for block in resampled_weights(len(answers.labels), statistics.resamples, statistics.seed):
         tally = Tally(answers, block)
         for name, values in replicates.items():
-            values.append(METRICS[name].of(tally))
+            values.append(METRICS[name].compute(tally))
     return {
         name: float(np.concatenate(values).var(dtype=np.float64))
         for name, values in replicates.items()

@@ -191,14 +191,14 @@ class Metric:
     """A metric of the results.
 
     Attributes:
-        of: its values on the resamples of a tally, (b,).
+        compute: gives its values on the resamples of a tally, (b,).
         label: its name in tables.
         description: what it is, for the schema of the results.
         kind: ``proportion`` is a share of independent images, whose interval has a closed form.
             ``fraction`` is another value from 0 to 1. ``loss`` is at least 0.
     """
 
-    of: Callable[[Tally], FloatArray]
+    compute: Callable[[Tally], FloatArray]
     label: str
     description: str
     kind: Literal["proportion", "fraction", "loss"] = "fraction"
